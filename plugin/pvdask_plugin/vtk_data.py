@@ -1,0 +1,92 @@
+"""Arrays of a pull to VTK data objects, without a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk
+from vtkmodules.vtkCommonCore import vtkPoints, vtkStringArray
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+
+from pvdask.plan import ColumnSpec
+
+LABELS_SUFFIX = ":labels"
+"""The field array ``NAME:labels`` holds what the codes in the point array ``NAME`` stand for."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def fill_poly_data(output: vtkPolyData, points: Array, columns: Sequence[Array], specs: Sequence[ColumnSpec]) -> None:
+    """Make an output of points, one vertex cell a point and one array a column.
+
+    Parameters
+    ----------
+    output : vtkPolyData
+        Filled.
+    points : numpy.ndarray
+        Shape (n, 3), float32 or float64, C-contiguous. VTK uses its memory and keeps it alive.
+    columns : sequence of numpy.ndarray
+        Shape (n,) each, contiguous; likewise.
+    specs : sequence of ColumnSpec
+        Their names and labels, in the same order.
+    """
+    vtk_points = vtkPoints()
+    vtk_points.SetData(wrap(points, "Points"))
+    output.SetPoints(vtk_points)
+    output.SetVerts(vertices(len(points)))
+    for array, spec in zip(columns, specs, strict=True):
+        output.GetPointData().AddArray(wrap(array, spec.name))
+        if spec.labels is not None:
+            output.GetFieldData().AddArray(_string_array(spec.name + LABELS_SUFFIX, spec.labels))
+
+
+def wrap(array: Array, name: str) -> Any:
+    """Show an array to VTK.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Contiguous, of a type that VTK has. Not copied: the VTK array keeps it alive.
+    name : str
+        Name of the VTK array.
+
+    Returns
+    -------
+    vtkDataArray
+        The same memory.
+    """
+    vtk_array = numpy_to_vtk(array, deep=0)
+    vtk_array.SetName(name)
+    return vtk_array
+
+
+def vertices(n_points: int) -> vtkCellArray:
+    """One vertex cell a point, so that Threshold, Clip and the Points representation see them.
+
+    Offsets and connectivity are the same numbers, 0 to n, so both arrays share one buffer of 4 bytes a point.
+
+    Parameters
+    ----------
+    n_points : int
+        How many.
+
+    Returns
+    -------
+    vtkCellArray
+        With n_points cells.
+    """
+    numbers = np.arange(n_points + 1, dtype="i4" if n_points < np.iinfo("i4").max else "i8")
+    cells = vtkCellArray()
+    cells.SetData(numpy_to_vtk(numbers, deep=0), numpy_to_vtk(numbers[:-1], deep=0))
+    return cells
+
+
+def _string_array(name: str, values: Sequence[str]) -> vtkStringArray:
+    array = vtkStringArray()
+    array.SetName(name)
+    array.SetNumberOfValues(len(values))
+    for index, value in enumerate(values):
+        array.SetValue(index, value)
+    return array

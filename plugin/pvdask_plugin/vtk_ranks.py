@@ -1,0 +1,87 @@
+"""The rank group of a ParaView process: VTK's own controller, so it is MPI where ParaView has MPI, and one rank elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
+from vtkmodules.vtkParallelCore import vtkMultiProcessController
+
+
+class VtkRanks:
+    """Collective calls over ``vtkMultiProcessController``; a `pvdask.ranks.RankGroup`."""
+
+    def __init__(self) -> None:
+        self._controller = vtkMultiProcessController.GetGlobalController()
+
+    @property
+    def rank(self) -> int:
+        """Index of this rank, from 0."""
+        return int(self._controller.GetLocalProcessId()) if self._controller else 0
+
+    @property
+    def size(self) -> int:
+        """How many ranks there are."""
+        return int(self._controller.GetNumberOfProcesses()) if self._controller else 1
+
+    def broadcast(self, payload: bytes | None) -> bytes:
+        """Give rank 0's bytes to every rank.
+
+        Parameters
+        ----------
+        payload : bytes or None
+            Looked at on rank 0 alone.
+
+        Returns
+        -------
+        bytes
+            The same on every rank.
+        """
+        if self.size == 1:
+            return payload or b""
+        length = _lengths([len(payload or b"")])
+        self._controller.Broadcast(length, 0)
+        array = _byte_array(payload or b"" if self.rank == 0 else b"", int(length.GetValue(0)))
+        self._controller.Broadcast(array, 0)
+        return bytes(vtk_to_numpy(array))[: int(length.GetValue(0))]
+
+    def all_gather(self, payload: bytes) -> list[bytes]:
+        """Give every rank the bytes of all.
+
+        Parameters
+        ----------
+        payload : bytes
+            This rank's.
+
+        Returns
+        -------
+        list of bytes
+            Shape (size,), in rank order.
+        """
+        if self.size == 1:
+            return [payload]
+        lengths = _lengths([0] * self.size)
+        self._controller.AllGather(_lengths([len(payload)]), lengths)
+        sizes = [int(lengths.GetValue(rank)) for rank in range(self.size)]
+        longest = max(sizes)
+        gathered = _byte_array(b"", longest * self.size)
+        self._controller.AllGather(_byte_array(payload, longest), gathered)
+        flat = bytes(vtk_to_numpy(gathered))
+        stride = len(flat) // self.size
+        return [flat[rank * stride : rank * stride + size] for rank, size in enumerate(sizes)]
+
+
+def _lengths(values: list[int]) -> Any:
+    return numpy_to_vtk(np.array(values, dtype="i8"), deep=1)
+
+
+def _byte_array(payload: bytes, length: int) -> Any:
+    """Bytes in an array of at least one tuple, padded to `length`."""
+    array = vtkUnsignedCharArray()
+    array.SetNumberOfTuples(max(length, 1))
+    view = vtk_to_numpy(array)
+    view[:] = 0
+    view[: len(payload)] = np.frombuffer(payload, dtype="u1")
+    return array

@@ -1,0 +1,56 @@
+"""Types of command-line arguments: each gives a value that can be used, or one sentence about why it cannot."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+_UNITS = ("", "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib")
+
+
+def positive_count(text: str) -> int:
+    """Parse a count of one or more.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is no whole number above zero.
+    """
+    try:
+        count = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number: give one, such as 2") from None
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{count} is too few: give 1 or more")
+    return count
+
+
+def port_number(text: str) -> int:
+    """Parse a TCP port, or 0 for one that the system picks.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is none.
+    """
+    if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number up to 65535, or 0 for a free one")
+    return int(text)
+
+
+def memory_limit(text: str) -> str:
+    """Check the memory limit of a worker, and leave it as it is written, which is how dask-mpi wants it.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is neither ``auto``, nor a fraction of the machine's memory, nor a size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    is_size = match is not None and match[2] in _UNITS and float(match[1]) > 0
+    if text != "auto" and not is_size:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a memory limit: give a size such as 2GB, a fraction of this machine's memory "
+            "such as 0.4, or auto"
+        )
+    return text

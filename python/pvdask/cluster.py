@@ -1,0 +1,384 @@
+"""Rank 0's side of a pull: connect to the scheduler, look a DataFrame up, have the workers make its arrays."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from pvdask.errors import ClusterError, DatasetError, DeadlineError, PvdaskError
+from pvdask.loop import Deadline, LoopThread
+from pvdask.options import Connection
+
+CLOSE_S = 2.0
+"""Seconds that a client may take to say goodbye, on top of a deadline that has passed."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Tasks on the workers whose results are the arrays of a frame, one a partition.
+
+    Parameters
+    ----------
+    keys : tuple of str
+        Keys of the tasks, shape (n_partitions,).
+    counts : tuple of tuple of int
+        For each: rows in the block, rows of the partition, rows dropped, bytes.
+    """
+
+    keys: tuple[str, ...]
+    counts: tuple[tuple[int, int, int, int], ...]
+
+
+class Cluster:
+    """A client of the scheduler for one pull; a fresh one each time, closed at the end.
+
+    A client kept open in pvserver sleeps with it, since pvserver holds the GIL while it waits for its own client, and the
+    scheduler drops a client that does not read. A fresh one costs about 20 ms.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the scheduler is.
+    deadline : Deadline, optional
+        By when all must be done; by default the connection's timeout from now.
+
+    Notes
+    -----
+    Use it as a context: ``with Cluster(connection) as cluster: …``. On leaving it, the workers free every result.
+    """
+
+    def __init__(self, connection: Connection, deadline: Deadline | None = None) -> None:
+        self.connection = connection
+        self.deadline = deadline or Deadline(connection.timeout_s)
+        self.address = ""
+        self.on_tick: Callable[[], None] | None = None
+        self._held: list[Any] = []
+        self._client: Any = None
+        self._loop: LoopThread | None = None
+
+    def __enter__(self) -> Cluster:
+        self.address = self.connection.address()
+        self._loop = LoopThread().__enter__()
+        try:
+            self._run(self._connect, f"connecting to the scheduler at {self.address}")
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+
+    def datasets(self) -> list[str]:
+        """List what is published.
+
+        Returns
+        -------
+        list of str
+            Sorted names.
+
+        Raises
+        ------
+        ClusterError
+            Where the scheduler is lost or too slow.
+        """
+        return sorted(map(str, self._run(self._datasets, "asking the scheduler what is published")))
+
+    def look_up(self, name: str) -> Any:
+        """Get a published DataFrame.
+
+        Parameters
+        ----------
+        name : str
+            Name that it was published under; empty where exactly one is published.
+
+        Returns
+        -------
+        dask.dataframe.DataFrame
+            A Series comes as a frame of one column.
+
+        Raises
+        ------
+        DatasetError
+            Where nothing is published under that name, or it is not a DataFrame.
+        ClusterError
+            Where the scheduler is lost or too slow.
+        """
+        return self._run(lambda: self._look_up(name), f"looking up the dataset {name!r}")
+
+    def convert(self, frame: Any, request: dict[str, Any]) -> Blocks:
+        """Have the workers make the arrays of every partition, and wait until they have.
+
+        Parameters
+        ----------
+        frame : dask.dataframe.DataFrame
+            What `look_up` gave.
+        request : dict
+            See `pvdask.columns`.
+
+        Returns
+        -------
+        Blocks
+            Their results stay on the workers until this context is left.
+
+        Raises
+        ------
+        ClusterError
+            Where a task fails.
+        """
+        return self._run(lambda: self._convert(frame, request), "the workers made the arrays")
+
+    def cut(self, pieces: Sequence[tuple[str, int, int]]) -> list[str]:
+        """Have the workers cut blocks by rows.
+
+        Parameters
+        ----------
+        pieces : sequence of tuple
+            Key of a block, first row, last row (exclusive).
+
+        Returns
+        -------
+        list of str
+            Keys of the cut blocks, in the order of `pieces`.
+        """
+        return self._run(lambda: self._cut(pieces), "the workers cut partitions by rows") if pieces else []
+
+    def who_has(self, keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Ask where results are.
+
+        Parameters
+        ----------
+        keys : sequence of str
+            Keys of tasks.
+
+        Returns
+        -------
+        dict of str to tuple of str
+            Addresses of workers; none for a result that was lost and is being made again.
+        """
+        return self._run(lambda: self._who_has(keys), "asking the scheduler where the arrays are")
+
+    def map_partitions(self, frame: Any, function: Callable[[Any], Any]) -> list[Any]:
+        """Call a function on every partition, on the workers, and bring the results here.
+
+        Parameters
+        ----------
+        frame : dask.dataframe.DataFrame
+            What `look_up` gave.
+        function : callable
+            Called as ``function(partition)``; it travels by value, and its result should be small.
+
+        Returns
+        -------
+        list
+            Shape (n_partitions,).
+        """
+        return self._run(lambda: self._map(frame, function), "looking at the rows")
+
+    def _run(self, work: Callable[[], Any], step: str) -> Any:
+        if self._loop is None:
+            raise ClusterError(
+                f"There is no connection to a scheduler while {step}; enter the Cluster's context first."
+            )
+        try:
+            return self._loop.run(work, self.deadline, step, self.on_tick)
+        except PvdaskError:
+            raise
+        except (OSError, asyncio.TimeoutError, asyncio.CancelledError) as error:
+            raise ClusterError(
+                f"The scheduler at {self.address} was lost while {step} ({error or type(error).__name__}); see that the "
+                "cluster is up, then Refresh."
+            ) from error
+
+    async def _connect(self) -> None:
+        from distributed import Client
+
+        try:
+            client = Client(
+                self.address,
+                asynchronous=True,
+                set_as_default=False,
+                direct_to_workers=True,
+                timeout=self.deadline.remaining_s(),
+                name="pvdask",
+            )
+            self._client = client
+            await client
+        except (OSError, ValueError) as error:
+            if self.deadline.remaining_s() <= 0:
+                raise DeadlineError(f"connecting to the scheduler at {self.address}", self.deadline.timeout_s) from None
+            raise ClusterError(
+                f"No scheduler answers at {self.address} ({_first_line(error)}); start one with `pvdask cluster`, or "
+                "correct SchedulerFile or SchedulerAddress."
+            ) from None
+
+    async def _datasets(self) -> Sequence[Any]:
+        return list(await self._client.list_datasets())
+
+    async def _look_up(self, name: str) -> Any:
+        published = list(await self._client.list_datasets())
+        by_text = {str(key): key for key in published}
+        if not name and len(published) == 1:
+            name = str(published[0])
+        if name not in by_text:
+            names = ", ".join(sorted(map(repr, by_text))) or "nothing"
+            wanted = f"No dataset {name!r} is published" if name else "No dataset is named"
+            raise DatasetError(
+                f"{wanted} on the scheduler at {self.address}; published there: {names}. Choose one of these, or "
+                "publish it with `pvdask publish`."
+            )
+        found = await self._client.get_dataset(by_text[name])
+        return _as_frame(found, name)
+
+    async def _convert(self, frame: Any, request: dict[str, Any]) -> Blocks:
+        from pvdask import columns  # imports pandas, which ranks other than 0 do without
+
+        graph, parts = _graph_of(frame, _needed(request))
+        token = uuid.uuid4().hex
+        keys = [f"pvdask-block-{token}-{index}" for index in range(len(parts))]
+        counted = [f"pvdask-count-{token}-{index}" for index in range(len(parts))]
+        summary = f"pvdask-summary-{token}"
+        graph |= _calls(f"pvdask-convert-{token}", partial(columns.convert, request=request), keys, parts)
+        graph |= _calls(f"pvdask-describe-{token}", columns.describe, counted, keys)
+        graph[summary] = (list, counted)
+        *blocks, total = self._client.get(graph, [*keys, summary], sync=False)
+        self._held += blocks
+        counts = await self._result(total, "making the arrays")
+        return Blocks(tuple(keys), tuple(tuple(count) for count in counts))
+
+    async def _cut(self, pieces: Sequence[tuple[str, int, int]]) -> list[str]:
+        import cloudpickle
+        from distributed import wait
+        from toolz.functoolz import apply
+
+        from pvdask import columns
+
+        by_key = {future.key: future for future in self._held}
+        submit = partial(self._client.submit, pure=False)
+        cutter = submit(cloudpickle.loads, _by_value(columns.cut))
+        futures = [submit(apply, cutter, by_key[key], start, stop) for key, start, stop in pieces]
+        self._held += futures
+        with self._client.as_current():
+            await wait(futures)
+        for future in futures:
+            if future.status != "finished":
+                await self._result(future, "cutting partitions")
+        return [future.key for future in futures]
+
+    async def _result(self, future: Any, doing: str) -> Any:
+        try:
+            return await future
+        except (ValueError, TypeError, KeyError, ArithmeticError, MemoryError) as error:
+            raise ClusterError(f"A worker failed while {doing}: {_first_line(error)}.") from error
+        except asyncio.CancelledError as error:
+            raise ClusterError(
+                f"The scheduler at {self.address} dropped the work while {doing}; was it restarted? Refresh to try again."
+            ) from error
+        except (OSError, asyncio.TimeoutError):
+            raise
+        except Exception as error:  # a task can raise anything at all, from any library
+            raise ClusterError(
+                f"A worker failed while {doing}: {type(error).__name__}: {_first_line(error)}."
+            ) from error
+
+    async def _who_has(self, keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        found = await self._client.scheduler.who_has(keys=list(keys))
+        return {key: tuple(found.get(key, ())) for key in keys}
+
+    async def _map(self, frame: Any, function: Callable[[Any], Any]) -> list[Any]:
+        graph, parts = _graph_of(frame, None)
+        token = uuid.uuid4().hex
+        keys = [f"pvdask-map-{token}-{index}" for index in range(len(parts))]
+        summary = f"pvdask-mapped-{token}"
+        graph |= _calls(f"pvdask-function-{token}", function, keys, parts)
+        graph[summary] = (list, keys)
+        (total,) = self._client.get(graph, [summary], sync=False)
+        return list(await self._result(total, "looking at the rows"))
+
+    def _leave(self) -> None:
+        self._held.clear()
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        if self._client is not None:
+            # A scheduler that does not answer any more frees what was ours by itself, once it misses this client.
+            with suppress(DeadlineError, OSError, asyncio.CancelledError):
+                loop.run(self._close, Deadline(CLOSE_S), "closing")
+        loop.__exit__(None, None, None)
+
+    async def _close(self) -> None:
+        await self._client.close(timeout=CLOSE_S / 2)
+
+
+def _by_value(function: Callable[..., Any]) -> bytes:
+    """Pickle a function of ours whole, with all of its module that it uses: the workers need not have the package."""
+    import sys
+
+    import cloudpickle
+
+    module = sys.modules[getattr(function, "func", function).__module__]
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        return bytes(cloudpickle.dumps(function))
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+
+
+def _calls(name: str, function: Callable[..., Any], keys: Sequence[str], on: Sequence[Any]) -> dict[Any, Any]:
+    """Tasks ``keys[i] = function(on[i])``.
+
+    The function is the result of a task of its own, so it is sent once and not once a partition, and unpickled on a worker:
+    Dask's own pickling would send its name alone.
+    """
+    import cloudpickle
+    from toolz.functoolz import apply
+
+    tasks = {key: (apply, name, part) for key, part in zip(keys, on, strict=True)}
+    return {name: (cloudpickle.loads, _by_value(function)), **tasks}
+
+
+def _graph_of(frame: Any, needed: Sequence[str] | None) -> tuple[dict[Any, Any], list[Any]]:
+    """The frame's task graph and the keys of its partitions; of a lazy frame only the columns that are needed."""
+    from dask.core import flatten
+    from distributed import futures_of
+
+    is_persisted = len(futures_of(frame)) >= frame.npartitions
+    if not is_persisted:
+        if needed is not None:
+            by_display = {str(column): column for column in frame.columns}
+            frame = frame[[by_display[name] for name in needed]]
+        frame = frame.optimize()
+    return dict(frame.__dask_graph__()), list(flatten(frame.__dask_keys__()))
+
+
+def _needed(request: dict[str, Any]) -> list[str]:
+    """Columns that a request reads, each once."""
+    return list(dict.fromkeys([*request["positions"], *(column[0] for column in request["columns"])]))
+
+
+def _as_frame(found: Any, name: str) -> Any:
+    """A published object as a Dask DataFrame."""
+    import dask.dataframe as dd
+
+    if isinstance(found, dd.Series):
+        return found.to_frame()
+    if not isinstance(found, dd.DataFrame):
+        raise DatasetError(
+            f"The dataset {name!r} is a {type(found).__module__}.{type(found).__name__}; expected a Dask DataFrame or "
+            "Series. Publish one, for example with `client.publish_dataset(stars=df)`."
+        )
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    """The error's message, without a remote traceback."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:500].rstrip(".")

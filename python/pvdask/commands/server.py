@@ -1,0 +1,100 @@
+"""``pvdask server``: run pvserver with the plugin until its client leaves or it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pvdask.arguments import port_number, positive_count
+from pvdask.errors import SetupError
+from pvdask.launch import ServerHandle, Stack, find_paraview
+from pvdask.paraview_install import ParaViewInstall
+from pvdask.server_process import can_bind
+
+HELP = "run pvserver with the plugin on MPI ranks in the foreground"
+
+EXAMPLE = "pvdask server -n 4 --port 11111"
+
+_INTERRUPTED = 130
+_PARAVIEW_PORT = 11111
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "-n", "--ranks", dest="n_ranks", type=positive_count, required=True, metavar="RANKS", help="MPI ranks"
+    )
+    parser.add_argument(
+        "--port", type=port_number, default=_PARAVIEW_PORT, metavar="P",
+        help=f"port to listen on, 0 for a free one (default: {_PARAVIEW_PORT})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bind", metavar="HOST",
+        help="address to listen on, from ParaView 5.13 on (default: 127.0.0.1; 5.11 listens on all interfaces)",
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the server until its client leaves, Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        What `configure` asked for.
+
+    Returns
+    -------
+    int
+        0 once it ran; 130 if it was stopped before it was ready.
+
+    Raises
+    ------
+    OptionError
+        An address to listen on is named, and this ParaView listens on all.
+    SetupError
+        ParaView cannot be used, the port is taken, or the server failed.
+    """
+    install = find_paraview()
+    ready = stopping = False
+
+    def show(line: str) -> None:
+        if ready and not stopping:  # before that it names a host and port of its own that may be wrong
+            print(line, file=sys.stderr, flush=True)
+
+    try:
+        with Stack(on_line=show) as stack:
+            try:
+                server = stack.start_server(install, arguments.n_ranks, arguments.port, bind=arguments.bind)
+                ready = True
+                _announce(server, install, arguments)
+                _wait(server)
+            finally:
+                stopping = True  # ParaView writes a stack trace for every rank that is asked to end
+    except (KeyboardInterrupt, SystemExit):
+        print("pvdask: stopped, with all that it had started", file=sys.stderr, flush=True)
+        return 0 if ready else _INTERRUPTED
+    print("pvdask: the client left, and the server ended", file=sys.stderr, flush=True)
+    return 0
+
+
+def _announce(server: ServerHandle, install: ParaViewInstall, arguments: argparse.Namespace) -> None:
+    host = arguments.bind or server.host
+    print(f"ready: pvserver on {arguments.n_ranks} rank(s) at {host}:{server.port}", flush=True)
+    hints = [
+        f"in ParaView: File > Connect, a server of type Client / Server, host {host}, port {server.port}",
+        f'in Python: paraview.simple.Connect("{host}", {server.port})',
+        f"from another machine: ssh -L {server.port}:127.0.0.1:{server.port} <this host>, then as above",
+    ]
+    if not can_bind(install):
+        hints.append(
+            f"ParaView {install.version} listens on all interfaces and asks nobody who they are: "
+            f"see that a firewall keeps strangers off port {server.port}"
+        )
+    for hint in hints:
+        print(f"pvdask: {hint}", file=sys.stderr, flush=True)
+
+
+def _wait(server: ServerHandle) -> None:
+    status = server.process.wait()
+    if status != 0:
+        raise SetupError(f"pvserver failed (exit status {status}). It said last:\n{server.process.tail()}")

@@ -1,0 +1,222 @@
+"""What started processes need in their environment: ParaView's plugin and packages, settings of MPI and of threads."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from pvdask.errors import SetupError
+from pvdask.paraview_install import ParaViewInstall, package_folders
+
+PLUGIN_DIR_VARIABLE = "PVDASK_PLUGIN_DIR"
+MPIEXEC_VARIABLE = "PVDASK_MPIEXEC"
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+# Ranks of several MPI worlds share this host's cores: none may be bound to a core (each world would take the same
+# ones), nor spin while it waits. The second name of a setting is Open MPI 5's.
+_SHARED_HOST_MPI = {
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "OMPI_MCA_hwloc_base_binding_policy": "none",
+    "PRTE_MCA_hwloc_default_binding_policy": "none",
+    "OMPI_MCA_mpi_yield_when_idle": "1",
+}
+# On one host the ranks talk through shared memory: without `tcp` they open no port at all (with it, one on every
+# interface each). mpiexec's own port (out-of-band) cannot be bound to one interface in Open MPI 4.1, only advertised so.
+_ONE_HOST_MPI = {"OMPI_MCA_btl": "self,vader", "OMPI_MCA_oob_tcp_if_include": "lo"}
+
+
+@dataclass(frozen=True)
+class ProjectLayout:
+    """Where this project's parts are: in a checkout, or installed.
+
+    Parameters
+    ----------
+    import_folders : tuple of Path
+        Folders to import ``pvdask`` and ``pvdask_plugin`` from.
+    xml_files : tuple of Path
+        The server-manager XML files, each a ParaView plugin.
+    build_dir : Path
+        Where the compiled parts are, if they were built.
+    """
+
+    import_folders: tuple[Path, ...]
+    xml_files: tuple[Path, ...]
+    build_dir: Path
+
+
+def project_layout() -> ProjectLayout:
+    """Find this project's parts, from the place of the running ``pvdask`` package.
+
+    Raises
+    ------
+    SetupError
+        The plugin's package or its XML file is missing.
+    """
+    package_dir = Path(__file__).resolve().parent
+    root = package_dir.parents[1]
+    if (root / "plugin" / "pvdask_plugin").is_dir():
+        xml_dir, plugin_folder, build_dir = root / "xml", root / "plugin", root / "build" / "lib"
+    else:
+        specification = importlib.util.find_spec("pvdask_plugin")
+        places = specification.submodule_search_locations if specification else None
+        if not places:
+            raise SetupError(f"The package pvdask_plugin is not installed beside pvdask ({package_dir}): install both.")
+        plugin_folder = Path(next(iter(places))).resolve().parent
+        prefix = next((folder for folder in package_dir.parents if (folder / "share/pvdask/xml").is_dir()), None)
+        xml_dir = (prefix or root) / "share/pvdask/xml"
+        build_dir = (prefix or root) / "lib" / "pvdask"
+    xml_files = tuple(sorted(xml_dir.glob("*.xml")))
+    if not xml_files:
+        raise SetupError(f"There is no plugin file (*.xml) in {xml_dir}: install the project again.")
+    folders = tuple(dict.fromkeys((package_dir.parent, plugin_folder)))
+    return ProjectLayout(folders, xml_files, build_dir)
+
+
+def compiled_plugins(layout: ProjectLayout) -> list[Path]:
+    """Compiled ParaView plugins, if any: in the folder PVDASK_PLUGIN_DIR, else where a build or installation puts them.
+
+    Raises
+    ------
+    SetupError
+        PVDASK_PLUGIN_DIR names no folder.
+    """
+    named = os.environ.get(PLUGIN_DIR_VARIABLE)
+    if named and not Path(named).is_dir():
+        raise SetupError(
+            f"{PLUGIN_DIR_VARIABLE} is {named!r}, which is no folder: set it to where the plugin was built."
+        )
+    folder = Path(named) if named else layout.build_dir
+    # A plugin's file has no `lib` before its name; what has one is a library that plugins link to.
+    return sorted(path.resolve() for path in folder.rglob("*.so") if not path.name.startswith("lib"))
+
+
+def write_plugin_config(files: Iterable[Path], path: Path) -> Path:
+    """Write the file that PV_PLUGIN_CONFIG_FILE names: ParaView's programs load each plugin in it at their start."""
+    entries = "".join(
+        f'  <Plugin name={quoteattr(file.stem)} filename={quoteattr(str(file))} auto_load="1"/>\n' for file in files
+    )
+    path.write_text(f'<?xml version="1.0"?>\n<Plugins>\n{entries}</Plugins>\n', encoding="utf-8")
+    return path
+
+
+def paraview_environment(
+    install: ParaViewInstall, *, extra_plugins: Sequence[Path] = (), workdir: Path
+) -> dict[str, str]:
+    """Environment in which ParaView's programs have the plugin and this Python's packages.
+
+    Parameters
+    ----------
+    install : ParaViewInstall
+        The ParaView to start.
+    extra_plugins : sequence of Path
+        Plugins to load besides this project's.
+    workdir : Path
+        Folder for the plugin configuration file and for temporary files; it has to outlive the processes.
+
+    Returns
+    -------
+    dict
+        A copy of this process's environment with what is needed added. MPI and thread settings that were there stay.
+
+    Raises
+    ------
+    SetupError
+        A part of the project is missing.
+    """
+    layout = project_layout()
+    environment = mpi_environment(workdir)
+    folders = [*layout.import_folders, *package_folders()]
+    behind = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*map(str, folders), *behind]))
+    plugins = [*layout.xml_files, *compiled_plugins(layout), *extra_plugins]
+    config = write_plugin_config(plugins, workdir / "pvdask-plugins.xml")
+    environment["PV_PLUGIN_CONFIG_FILE"] = str(config)
+    mend = _expat_mend(install, environment)
+    if mend is not None:
+        environment["LD_PRELOAD"] = ":".join(filter(None, (str(mend), environment.get("LD_PRELOAD", ""))))
+    return environment
+
+
+def _expat_mend(install: ParaViewInstall, environment: Mapping[str, str]) -> Path | None:
+    """Library to preload where the system's libexpat makes VTK lose data (Debian 12); None where it does not."""
+    if importlib.util.find_spec("pvdask.expat_probe") is None:
+        return None
+    from pvdask import expat_probe
+
+    mend: Path | None = expat_probe.mend_library(install, dict(environment))
+    return mend
+
+
+def mpi_environment(workdir: Path, *, one_host: bool | None = None) -> dict[str, str]:
+    """Environment for mpiexec and its ranks; what the caller's environment sets already stays.
+
+    Parameters
+    ----------
+    workdir : Path
+        Folder for temporary files, MPI's too.
+    one_host : bool, optional
+        Whether all ranks run on this host. Default: unless a batch system gave this job several.
+    """
+    settings = dict(_SHARED_HOST_MPI)
+    if not in_several_host_job() if one_host is None else one_host:
+        settings.update(_ONE_HOST_MPI)
+        settings["TMPDIR"] = str(workdir)  # in a job of several hosts the folder may be on this one only
+    if os.geteuid() == 0:
+        settings.update({"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+    environment = {**settings, **os.environ}
+    if "TMPDIR" in settings:
+        environment["TMPDIR"] = settings["TMPDIR"]
+    return environment
+
+
+def in_several_host_job() -> bool:
+    """Whether Slurm or PBS gave the job this process runs in more than one host."""
+    if os.environ.get("SLURM_JOB_NUM_NODES", "1") not in {"", "1"}:
+        return True
+    node_file = os.environ.get("PBS_NODEFILE", "")
+    return bool(node_file) and len(set(Path(node_file).read_text().split())) > 1
+
+
+def thread_limits(n_ranks: int, threads: int | None = None) -> dict[str, str]:
+    """Thread counts that let `n_ranks` ranks share this host's cores; what the environment sets already stays.
+
+    Parameters
+    ----------
+    n_ranks : int
+        How many ranks there are, all on this host.
+    threads : int, optional
+        Threads of a rank. Default: its share of the cores, at least one. The software renderer (llvmpipe) would
+        start one a core in each rank.
+    """
+    share = max(1, len(os.sched_getaffinity(0)) // n_ranks) if threads is None else threads
+    limits = {name: str(share) for name in (*_THREAD_VARIABLES, "LP_NUM_THREADS")}
+    return {name: os.environ.get(name, value) for name, value in limits.items()}
+
+
+def mpi_command(n_ranks: int, program: Sequence[str], *, hostfile: Path | None = None) -> list[str]:
+    """The command that runs `program` on `n_ranks` MPI ranks.
+
+    The mpiexec is the one PVDASK_MPIEXEC names, else the one beside the program (a ParaView that brings its own MPI),
+    else the one on the PATH.
+
+    Raises
+    ------
+    SetupError
+        There is no mpiexec.
+    """
+    beside = Path(program[0]).parent / "mpiexec"
+    own = str(beside) if beside.is_absolute() and os.access(beside, os.X_OK) else None
+    mpiexec = os.environ.get(MPIEXEC_VARIABLE) or own or shutil.which("mpiexec")
+    if mpiexec is None:
+        raise SetupError(
+            "There is no mpiexec on the PATH: install the MPI that ParaView was built with (Debian: openmpi-bin) "
+            f"or set {MPIEXEC_VARIABLE}."
+        )
+    hosts = [] if hostfile is None else ["--hostfile", str(hostfile)]
+    return [mpiexec, "-n", str(n_ranks), *hosts, *program]

@@ -1,0 +1,237 @@
+"""The checks of ``pvdask doctor``: each looks at one thing that has to be right, and says what to do where it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib.metadata
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pvdask.dask_cluster import read_scheduler_address, scheduler_identity
+from pvdask.environment import compiled_plugins, mpi_command, mpi_environment, project_layout
+from pvdask.errors import ClusterError, PvdaskError, SetupError
+from pvdask.launch import Stack
+from pvdask.paraview_install import ParaViewInstall, check_no_foreign_vtk, check_python_version, locate_paraview
+from pvdask.runs import run_to_end
+
+PACKAGES = ("numpy", "pandas", "pyarrow", "dask", "distributed", "dask-mpi", "mpi4py")
+# Versions that a worker and a rank have to share: what travels between them is pickled.
+_SHARED_PACKAGES = ("python", "dask", "distributed", "numpy", "pandas", "pyarrow", "cloudpickle", "msgpack")
+_FIRST_RELEASE_WITH_NUMPY_2 = (5, 13)
+_TIMEOUT_S = 90.0
+_SAYS = "pvdask-doctor "
+_SCRIPTS = Path(__file__).resolve().parent / "scripts"
+_MPI_PROGRAM = (
+    "from mpi4py import MPI; print('ranks', MPI.COMM_WORLD.allreduce(1), MPI.Get_library_version().split(',')[0])"
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to look at.
+
+    Parameters
+    ----------
+    title : str
+        What is looked at.
+    look : callable
+        Returns what was found; raises PvdaskError, with the remedy, if it is not as it has to be.
+    """
+
+    title: str
+    look: Callable[[], str]
+
+
+def local_checks(stack: Stack) -> Iterator[Check]:
+    """The checks of this machine. Those of ParaView's inside are left out where there is no usable ParaView."""
+    yield Check("packages", check_packages)
+    yield Check("MPI", functools.partial(check_mpi, stack))
+    yield Check("ParaView", lambda: _describe(locate_paraview()))
+    try:
+        install = locate_paraview()
+    except SetupError:
+        return
+    yield Check("Python inside ParaView", functools.partial(check_python, install))
+    yield Check("no other VTK", functools.partial(check_vtk, install))
+    yield Check("NumPy for ParaView", functools.partial(check_numpy, install))
+    yield Check("plugin", functools.partial(check_plugin, install, stack))
+    yield Check("compiled plugin", check_compiled_plugin)
+    yield Check("OpenGL", functools.partial(check_opengl, install, stack))
+    yield Check("libexpat", functools.partial(check_expat, install, stack))
+
+
+def cluster_checks(scheduler_file: Path) -> Iterator[Check]:
+    """The checks of a running cluster."""
+    yield Check("scheduler", functools.partial(check_scheduler, scheduler_file))
+    yield Check("versions on the cluster", functools.partial(check_cluster_versions, scheduler_file))
+
+
+def check_packages() -> str:
+    """See that the packages are installed."""
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            raise SetupError(f"{name} is not installed for {sys.executable}: install it there.") from None
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def check_mpi(stack: Stack) -> str:
+    """See that mpiexec starts two ranks of this Python that find each other."""
+    command = mpi_command(2, [sys.executable, "-c", _MPI_PROGRAM])
+    process = stack.start(command, env=mpi_environment(stack.folder), name="mpiexec")
+    done = run_to_end(process, "starting 2 MPI ranks", _TIMEOUT_S)
+    lines = done.stdout.split("\n")[:-1]
+    if done.returncode != 0:
+        raise SetupError(f"mpiexec did not run 2 ranks (exit status {done.returncode}). It said:\n{process.tail()}")
+    if len(lines) != 2 or not all(line.startswith("ranks 2 ") for line in lines):
+        raise SetupError(
+            f"mpiexec started 2 processes that are not 2 ranks of one world ({'; '.join(lines)}): mpi4py was built for "
+            f"another MPI than {command[0]}; install the mpi4py of that MPI, or set PVDASK_MPIEXEC."
+        )
+    return f"{command[0]} runs 2 ranks of {lines[0].split(maxsplit=2)[2]}"
+
+
+def _describe(install: ParaViewInstall) -> str:
+    return f"{install.version} in {install.bin_dir}"
+
+
+def check_python(install: ParaViewInstall) -> str:
+    """See that ParaView can load this Python's packages."""
+    check_python_version(install)
+    return f"{install.python_version}, as here"
+
+
+def check_vtk(install: ParaViewInstall) -> str:
+    """See that no VTK wheel stands in front of ParaView's own."""
+    check_no_foreign_vtk(install)
+    return "none"
+
+
+def check_numpy(install: ParaViewInstall) -> str:
+    """See that NumPy is not newer than ParaView's own Python modules can take."""
+    version = importlib.metadata.version("numpy")
+    if install.release < _FIRST_RELEASE_WITH_NUMPY_2 and int(version.split(".")[0]) >= 2:
+        raise SetupError(
+            f"NumPy {version} is too new for ParaView {install.version}, whose Python modules need NumPy 1: "
+            "install numpy<2 (there is a constraints file for each ParaView)."
+        )
+    return version
+
+
+def check_plugin(install: ParaViewInstall, stack: Stack) -> str:
+    """See that ParaView loads the plugin, and that what it needs can be imported inside ParaView."""
+    answer = _ask_inside(install, stack, "plugin")
+    if not answer["source"]:
+        raise SetupError("ParaView started without the Dask DataFrame Source: its log says why (pvpython -v 1).")
+    strangers = {name: version for name, version in answer["packages"].items() if version != _own_version(name)}
+    if strangers:
+        raise SetupError(
+            "Inside ParaView other packages are found than here: "
+            f"{', '.join(f'{name} {version}, here {_own_version(name)}' for name, version in strangers.items())}; "
+            "make the virtual environment afresh with the Python that ParaView has."
+        )
+    names = ", ".join(path.name for path in project_layout().xml_files)
+    return f"{names}; Sources > Dask > Dask DataFrame Source, and its packages are those of this environment"
+
+
+def check_compiled_plugin() -> str:
+    """Say whether the compiled representation is there; it may well not be."""
+    built = compiled_plugins(project_layout())
+    if not built:
+        return "not built; Point Gaussian draws the same, slower to start on several ranks"
+    return ", ".join(path.name for path in built)
+
+
+def check_opengl(install: ParaViewInstall, stack: Stack) -> str:
+    """See that ParaView can draw, and with what."""
+    answer = _ask_inside(install, stack, "opengl")
+    display = stack.display(install)
+    where = f" on an X server started for it ({display['DISPLAY']})" if display else ""
+    return f"{answer['renderer']}, OpenGL {answer['version']}{where}"
+
+
+def check_expat(install: ParaViewInstall, stack: Stack) -> str:
+    """See that VTK's XML reading loses no data on this system's libexpat, or that what mends it is in place."""
+    from pvdask import expat_probe
+
+    environment = stack.environment(install)
+    if "libpvdask_expat_mend" in environment.get("LD_PRELOAD", ""):
+        return "at fault here (VTK would lose points between ranks), and mended by a preloaded library"
+    if expat_probe.expat_is_faulty(install, environment):
+        raise SetupError(
+            "VTK loses points when it reads XML with this system's libexpat, also what ranks send each other, and the "
+            "library that mends it is not built: build it (cmake -S . -B build && cmake --build build)."
+        )
+    return "no fault seen"
+
+
+def check_scheduler(scheduler_file: Path) -> str:
+    """See that the scheduler answers and has workers."""
+    address = read_scheduler_address(scheduler_file)
+    identity = scheduler_identity(address)
+    if identity is None:
+        raise ClusterError(f"The scheduler at {address} does not answer: start the cluster again (pvdask cluster).")
+    if not identity["workers"]:
+        raise ClusterError(f"The scheduler at {address} has no workers: see why they ended, in its log.")
+    return f"{address} with {len(identity['workers'])} worker(s)"
+
+
+def check_cluster_versions(scheduler_file: Path) -> str:
+    """See that scheduler and workers have the packages that are here."""
+    versions = asyncio.run(_cluster_versions(read_scheduler_address(scheduler_file)))
+    own = _flat(versions["client"])
+    others = {"scheduler": versions["scheduler"], **versions["workers"]}
+    differing = [
+        f"{name} {_flat(other).get(name)} on {where}, {own.get(name)} here"
+        for where, other in others.items()
+        for name in _SHARED_PACKAGES
+        if _flat(other).get(name) != own.get(name)
+    ]
+    if differing:
+        raise ClusterError(f"Versions differ ({'; '.join(differing)}): start the cluster from this environment.")
+    return f"the same here and on {len(versions['workers'])} worker(s)"
+
+
+async def _cluster_versions(address: str) -> dict[str, Any]:
+    from distributed import Client
+
+    async def ask() -> dict[str, Any]:
+        async with Client(address, asynchronous=True, set_as_default=False) as client:
+            answer: dict[str, Any] = await client.get_versions(check=False)
+            return answer
+
+    try:
+        return await asyncio.wait_for(ask(), _TIMEOUT_S)
+    except (OSError, asyncio.TimeoutError) as error:
+        raise ClusterError(f"The scheduler at {address} did not tell its versions: see that it runs.") from error
+
+
+def _flat(versions: dict[str, Any]) -> dict[str, str]:
+    """Versions by package, Python's among them, out of what distributed tells of one process."""
+    host = dict(versions["host"])
+    return {"python": str(host["python"]), **versions["packages"]}
+
+
+def _own_version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _ask_inside(install: ParaViewInstall, stack: Stack, question: str) -> dict[str, Any]:
+    """Run the doctor's script in pvpython and have its answer."""
+    done = stack.run_client(install, _SCRIPTS / "doctor.py", [question], timeout_s=_TIMEOUT_S)
+    for line in done.stdout.splitlines():
+        if line.startswith(_SAYS):
+            answer: dict[str, Any] = json.loads(line.removeprefix(_SAYS))
+            return answer
+    tail = "\n".join((done.stderr + done.stdout).splitlines()[-15:])
+    raise PvdaskError(f"pvpython failed (exit status {done.returncode}). It said:\n{tail}")

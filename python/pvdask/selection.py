@@ -1,0 +1,146 @@
+"""Which columns of a frame are pulled, and as what: names checked, positions guessed, types decided once for all ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pvdask import columns as on_workers
+from pvdask.cluster import Cluster
+from pvdask.dtypes import NUMERIC_KINDS, ColumnInfo, column_infos
+from pvdask.errors import ColumnError
+from pvdask.options import NO_COLUMN, SourceOptions
+from pvdask.plan import ColumnSpec
+from pvdask.positions import guess_positions
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What of a frame is pulled.
+
+    Parameters
+    ----------
+    positions : list of str
+        Two or three columns, by display name.
+    columns : tuple of ColumnSpec
+        The arrays that come along.
+    """
+
+    positions: list[str]
+    columns: tuple[ColumnSpec, ...]
+
+
+def select_columns(cluster: Cluster, frame: Any, options: SourceOptions) -> Selected:
+    """Check the named columns against the frame and decide the types of their arrays.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        Connected; it looks at the rows where dtypes alone do not tell.
+    frame : dask.dataframe.DataFrame
+        The frame.
+    options : SourceOptions
+        What was asked for.
+
+    Returns
+    -------
+    Selected
+        By display name.
+
+    Raises
+    ------
+    ColumnError
+        Where a column is missing or cannot be used for what it was named for.
+    """
+    infos = {info.name: info for info in column_infos(frame._meta)}
+    positions = _positions(infos, options.positions)
+    wanted = [_known(infos, name, "Columns") for name in options.columns]
+    for info in wanted:
+        if info.kind == "nested":
+            raise ColumnError(
+                f"Column {info.name!r} holds nested or other objects, which no array of ParaView can hold; leave it out, or "
+                "make numbers or texts of it first.",
+                (info.name,),
+            )
+    return Selected(positions, _specs(cluster, frame, wanted))
+
+
+def _known(infos: Mapping[str, ColumnInfo], name: str, what: str) -> ColumnInfo:
+    if name in infos:
+        return infos[name]
+    close = get_close_matches(name, list(infos), n=1)
+    hint = f"did you mean {close[0]!r}? It has" if close else "it has"
+    shown = ", ".join(map(repr, list(infos)[:20])) + (f" and {len(infos) - 20} more" if len(infos) > 20 else "")
+    raise ColumnError(f"{what}: the dataset has no column {name!r}; {hint} {shown}.", (name,))
+
+
+def _positions(infos: Mapping[str, ColumnInfo], named: Sequence[str]) -> list[str]:
+    numeric = [info.name for info in infos.values() if info.kind in NUMERIC_KINDS]
+    guess = guess_positions(numeric) or ("", "", "")
+    chosen = [name or guessed for name, guessed in zip(named, guess, strict=True)]
+    labels = ("XColumn", "YColumn", "ZColumn")
+    missing = [label for label, name in zip(labels, chosen, strict=True) if not name]
+    if missing:
+        offered = ", ".join(map(repr, numeric[:20])) or "none"
+        raise ColumnError(
+            f"{', '.join(missing)}: no column is named, and none could be guessed; choose among the numeric columns: {offered}."
+        )
+    for label, name in zip(labels, chosen, strict=True):
+        if name == NO_COLUMN:
+            continue
+        info = _known(infos, name, label)
+        if info.kind not in (*NUMERIC_KINDS, "object"):
+            offered = ", ".join(map(repr, numeric[:20])) or "none"
+            raise ColumnError(
+                f"{label}: column {name!r} is of kind {info.kind}, and a position needs numbers; numeric columns are: {offered}.",
+                (name,),
+            )
+    return [name for name in chosen if name != NO_COLUMN]
+
+
+def _specs(cluster: Cluster, frame: Any, wanted: Sequence[ColumnInfo]) -> tuple[ColumnSpec, ...]:
+    """Types of the arrays; the rows are looked at once for all columns whose dtypes leave it open."""
+    open_names = [info.name for info in wanted if info.nullable]
+    seen: list[dict[str, tuple[str, bool, list[str] | None]]] = []
+    if open_names:
+        from functools import partial
+
+        seen = cluster.map_partitions(frame, partial(on_workers.scan, names=open_names))
+    return tuple(_spec(info, [entry[info.name] for entry in seen] if info.nullable else []) for info in wanted)
+
+
+def _spec(info: ColumnInfo, seen: Sequence[tuple[str, bool, list[str] | None]]) -> ColumnSpec:
+    missing = any(entry[1] for entry in seen)
+    kind = info.kind
+    if kind in ("label", "object"):
+        kinds = {entry[0] for entry in seen} - {"empty"}
+        kind = "label" if not kinds or kinds == {"label"} else kinds.pop() if len(kinds) == 1 else "nested"
+    if kind == "nested":
+        raise ColumnError(
+            f"Column {info.name!r} holds mixed or nested objects, which no array of ParaView can hold; leave it out, or make "
+            "numbers or texts of it first.",
+            (info.name,),
+        )
+    if kind == "label":
+        return ColumnSpec(info.name, kind, "<i4", _one_table([entry[2] or [] for entry in seen]))
+    if kind == "boolean":
+        return ColumnSpec(info.name, kind, "<f8" if missing else "|u1")
+    if info.kind == "object":
+        return ColumnSpec(info.name, kind, "<f8")
+    return ColumnSpec(info.name, kind, "<f8" if missing and info.nullable else info.dtype)
+
+
+def _one_table(tables: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """One table of labels for the whole frame: the common one where all partitions have the same, sorted otherwise."""
+    distinct = {tuple(table) for table in tables}
+    labels = (
+        next(iter(distinct)) if len(distinct) == 1 else tuple(sorted({label for table in tables for label in table}))
+    )
+    if len(labels) > on_workers.MAXIMUM_LABELS:
+        raise ColumnError(
+            f"A column has {len(labels):,} distinct texts, and at most {on_workers.MAXIMUM_LABELS:,} can be labels; leave it "
+            "out, or make a category of it with fewer."
+        )
+    return labels

@@ -1,0 +1,83 @@
+"""pvserver as a command line: which port it listens on, and when it accepts a client."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from pvdask.environment import mpi_command
+from pvdask.errors import OptionError, SetupError
+from pvdask.paraview_install import ParaViewInstall
+from pvdask.processes import ManagedProcess
+
+LOOPBACK = "127.0.0.1"
+_ACCEPTING = "Accepting connection(s):"
+_FIRST_RELEASE_WITH_BIND_ADDRESS = (5, 13)
+
+
+def can_bind(install: ParaViewInstall) -> bool:
+    """Whether this ParaView's server can listen on one address only; an older one listens on all of them."""
+    return install.release >= _FIRST_RELEASE_WITH_BIND_ADDRESS
+
+
+def server_command(install: ParaViewInstall, n_ranks: int, port: int, bind: str | None = None) -> list[str]:
+    """The command that starts pvserver on `n_ranks` ranks; port 0 lets the system pick one.
+
+    Raises
+    ------
+    OptionError
+        An address to bind to is named, and this ParaView cannot bind to one.
+    SetupError
+        The port is taken, or pvserver or mpiexec is not installed.
+    """
+    if bind is not None and not can_bind(install):
+        raise OptionError(
+            "--bind",
+            f"ParaView {install.version} listens on all interfaces and cannot be told otherwise (5.13 can): leave the "
+            "option out, and keep strangers off the port by a firewall or a network of its own.",
+        )
+    if port:
+        check_port_is_free(port)
+    options = [f"--server-port={port}", "--force-offscreen-rendering"]
+    if can_bind(install):
+        options.append(f"--bind-address={bind or LOOPBACK}")
+    return mpi_command(n_ranks, [str(install.program("pvserver")), *options])
+
+
+def wait_until_accepting(process: ManagedProcess, timeout_s: float) -> int:
+    """Wait until pvserver accepts a client.
+
+    Returns
+    -------
+    int
+        The port it listens on.
+
+    Raises
+    ------
+    SetupError
+        It ended, or `timeout_s` seconds did, before that; it is stopped.
+    """
+    line = process.wait_for_line(lambda text: text.startswith(_ACCEPTING), timeout_s)
+    if line is not None:
+        return int(line.rpartition(":")[2])
+    ended = process.returncode is not None
+    process.stop()
+    what = "ended while it started" if ended else f"did not accept connections within {timeout_s:g} s"
+    raise SetupError(f"pvserver {what}. It said:\n{process.tail()}")
+
+
+def check_port_is_free(port: int) -> None:
+    """See that a server can listen on a port: pvserver itself, if it cannot, ends with exit status 0.
+
+    Raises
+    ------
+    SetupError
+        It cannot.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise SetupError(f"Port {port} cannot be used ({reason}): name another, or 0 for a free one.") from error

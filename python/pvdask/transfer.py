@@ -1,0 +1,212 @@
+"""Every rank's side of a pull: fetch this rank's blocks straight from the workers that hold them.
+
+There is no Dask client here: a rank talks to workers only, over connections that it closes at the end, and to the scheduler
+only where a worker is lost or out of reach. So what the scheduler is sent does not grow with the data, nor with the ranks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pvdask.errors import ClusterError
+from pvdask.loop import Deadline, LoopThread
+from pvdask.plan import Part, Plan
+
+CONCURRENT_PARTS = 3
+"""Blocks on their way at a time: enough to keep several workers sending, few enough that little memory is held beside the
+arrays themselves."""
+
+RETRY_S = 0.1
+"""Seconds between two questions for a block that is being made again."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass
+class Received:
+    """What one rank fetched.
+
+    Parameters
+    ----------
+    arrays : list of numpy.ndarray
+        Points of shape (n, 3), then one array of shape (n,) a column; contiguous, aligned, and owned by the caller.
+    bytes_received : int
+        Payload that came over the wire.
+    bytes_copied : int
+        What was copied on this rank after that, to join blocks or to align one.
+    n_parts : int
+        Blocks that came.
+    indirect_parts : int
+        Those of them that came by way of the scheduler.
+    """
+
+    arrays: list[Array]
+    bytes_received: int = 0
+    bytes_copied: int = 0
+    n_parts: int = 0
+    indirect_parts: int = 0
+    partitions: list[int] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """The way the blocks took, for a person."""
+        if not self.n_parts:
+            return "nothing to fetch"
+        if not self.indirect_parts:
+            return "direct from workers"
+        return f"{self.indirect_parts} of {self.n_parts} blocks by way of the scheduler"
+
+
+def fetch(plan: Plan, rank: int, deadline: Deadline, on_progress: Callable[[float], None] | None = None) -> Received:
+    """Fetch one rank's blocks.
+
+    Parameters
+    ----------
+    plan : Plan
+        Rank 0's plan.
+    rank : int
+        Which of its lists of parts to fetch.
+    deadline : Deadline
+        By when to be done.
+    on_progress : callable, optional
+        Called on this thread with the share, 0 to 1, that has come.
+
+    Returns
+    -------
+    Received
+        Its arrays are new or adopted from the network buffers: nobody else holds them.
+
+    Raises
+    ------
+    ClusterError
+        Where a block can be had from neither the workers nor the scheduler.
+    DeadlineError
+        Where the deadline passed first.
+    """
+    parts = plan.ranks[rank]
+    received = Received(_allocate(plan, parts))
+    if not parts:
+        return received
+    total = sum(part.n_bytes for part in parts) or 1
+
+    def tick() -> None:
+        if on_progress is not None:
+            on_progress(received.bytes_received / total)
+
+    with LoopThread() as loop:
+        loop.run(lambda: _fetch_all(plan, parts, received), deadline, "fetching from the workers", tick)
+    return received
+
+
+def _allocate(plan: Plan, parts: tuple[Part, ...]) -> list[Array]:
+    """Where the blocks go; empty arrays of the right types where one block alone can be adopted as it is."""
+    n_rows = sum(part.n_rows for part in parts) if len(parts) > 1 else 0
+    points = np.empty((n_rows, 3), plan.point_dtype)
+    return [points, *(np.empty(n_rows, spec.dtype) for spec in plan.columns)]
+
+
+async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received) -> None:
+    async with _connections() as rpc:
+        if len(parts) == 1:
+            _adopt(received, await _fetch_block(plan, parts[0], rpc, received))
+            return
+        gate = asyncio.Semaphore(CONCURRENT_PARTS)
+        first_rows = np.cumsum([0, *(part.n_rows for part in parts)])
+
+        async def one(part: Part, first: int) -> None:
+            async with gate:
+                _place(received, await _fetch_block(plan, part, rpc, received), part, first)
+
+        tasks = [asyncio.ensure_future(one(part, int(row))) for part, row in zip(parts, first_rows, strict=False)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+@asynccontextmanager
+async def _connections() -> AsyncIterator[Any]:
+    from distributed.core import ConnectionPool
+    from distributed.security import Security
+
+    arguments = Security().get_connection_args("client")
+    pool = await ConnectionPool(connection_args=arguments, deserialize=True)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def _fetch_block(plan: Plan, part: Part, rpc: Any, received: Received) -> list[Array]:
+    """One block: from a worker; where it is lost, from wherever it is made again; at the last through the scheduler."""
+    from distributed.utils_comm import gather_from_workers
+
+    addresses = set(part.addresses)
+    unreachable: set[str] = set()
+    while True:
+        if addresses - unreachable:
+            data, _, failed, missing = await gather_from_workers({part.key: addresses - unreachable}, rpc=rpc)
+            if part.key in data:
+                return _checked(plan, part, data[part.key], received)
+            if failed:
+                raise ClusterError("A block of arrays came from a worker damaged; Refresh to try again.")
+            unreachable |= set(missing)
+        elif addresses:
+            received.indirect_parts += 1
+            return _checked(plan, part, await _through_scheduler(plan, part, rpc), received)
+        await asyncio.sleep(RETRY_S)
+        scheduler = rpc(plan.scheduler)
+        addresses = set((await scheduler.who_has(keys=[part.key])).get(part.key, ()))
+
+
+async def _through_scheduler(plan: Plan, part: Part, rpc: Any) -> Any:
+    from distributed.protocol import deserialize
+    from distributed.protocol.serialize import Serialized
+
+    response = await rpc(plan.scheduler).gather(keys=[part.key])
+    if response["status"] != "OK":
+        raise ClusterError(
+            f"Partition {part.partition} is lost: neither its worker nor the scheduler can send it. Refresh to try again."
+        )
+    block = response["data"][part.key]
+    return deserialize(block.header, block.frames) if isinstance(block, Serialized) else block
+
+
+def _checked(plan: Plan, part: Part, block: Any, received: Received) -> list[Array]:
+    """The block's arrays, proven to be what the plan promised: VTK will trust their sizes blindly."""
+    arrays: list[Array] = list(block[1:])
+    shapes = [(part.n_rows, 3), *[(part.n_rows,)] * len(plan.columns)]
+    dtypes = [np.dtype(plan.point_dtype), *(np.dtype(spec.dtype) for spec in plan.columns)]
+    found = [(array.shape, array.dtype) for array in arrays]
+    if found != list(zip(shapes, dtypes, strict=True)):
+        raise ClusterError(
+            f"Partition {part.partition} came with other rows or types than planned ({found[:3]}); was the dataset "
+            "published again meanwhile? Refresh to try again."
+        )
+    received.n_parts += 1
+    received.partitions.append(part.partition)
+    received.bytes_received += sum(array.nbytes for array in arrays)
+    return arrays
+
+
+def _adopt(received: Received, arrays: list[Array]) -> None:
+    """Keep the network buffers themselves; copy only one that is not aligned, contiguous or writable."""
+    for index, array in enumerate(arrays):
+        if not (array.flags.aligned and array.flags.c_contiguous and array.flags.writeable):
+            arrays[index] = array.copy()
+            received.bytes_copied += array.nbytes
+    received.arrays = arrays
+
+
+def _place(received: Received, arrays: list[Array], part: Part, first: int) -> None:
+    """Copy a block to its rows of the joined arrays."""
+    for target, array in zip(received.arrays, arrays, strict=True):
+        target[first : first + part.n_rows] = array
+        received.bytes_copied += array.nbytes

@@ -1,0 +1,378 @@
+"""Stacks: ParaView's programs, MPI, X servers and clusters started for real, and nothing left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from pvdask.dask_cluster import read_scheduler_address, scheduler_identity
+from pvdask.display import answering_display
+from pvdask.environment import PLUGIN_DIR_VARIABLE, mpi_command, paraview_environment, project_layout, thread_limits
+from pvdask.errors import ClusterError, InputError, OptionError, SetupError
+from pvdask.launch import BatchDeadlineError, ParaViewInstall, Stack
+from pvdask.markers import marked_processes
+
+pytestmark = pytest.mark.mpi
+
+SOURCE = Path(__file__).resolve().parents[1] / "python"
+
+# pvbatch 5.11 hangs at the end of a script that never imported paraview.simple: its ranks wait for a session.
+RANKS = """
+import os, sys
+from mpi4py import MPI
+from paraview import simple
+print("rank", MPI.COMM_WORLD.rank, "of", MPI.COMM_WORLD.size, *sys.argv[1:], os.environ.get("EXTRA"), flush=True)
+"""
+
+DRAW = """
+import sys
+from paraview.simple import *
+view = CreateView("RenderView")
+view.ViewSize = [64, 48]
+Show(Sphere(), view)
+SaveScreenshot(sys.argv[1], view)
+"""
+
+CONNECT = """
+import sys
+from paraview.simple import *
+connection = Connect("127.0.0.1", int(sys.argv[1]))
+sphere = Sphere()
+sphere.UpdatePipeline()
+print("cells", sphere.GetDataInformation().GetNumberOfCells(), "ranks", connection.GetNumberOfDataPartitions())
+print("source", hasattr(servermanager.sources, "DaskDataFrameSource"), flush=True)
+Disconnect()
+"""
+
+# A stack in a process of its own, to be killed: one cluster, one X server, and a rank that clings to life.
+VICTIM = """
+import sys, time
+from pvdask.launch import Stack
+with Stack() as stack:
+    cluster = stack.start_cluster(1)
+    stack.display()
+    stack.start(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"])
+    print(stack.folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def write_script(folder: Path, text: str) -> Path:
+    path = folder / "script.py"
+    path.write_text(text)
+    return path
+
+
+def wait_until(condition, timeout_s: float = 15.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+# --- the stack itself
+
+
+def test_a_stack_leaves_no_folder_and_no_handler() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Stack() as stack:
+        assert signal.getsignal(signal.SIGTERM) is not before
+        folder = stack.folder
+        stack.start(["sleep", "60"])
+        assert len(marked_processes(stack.marker)) == 1
+    assert not folder.exists()
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert marked_processes(stack.marker) == []
+
+
+def test_an_exception_ends_the_stack_and_goes_on() -> None:
+    stack = Stack()
+
+    def fail() -> None:
+        with stack:
+            stack.start(["sleep", "60"])
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        fail()
+    assert marked_processes(stack.marker) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_is_left_when_the_launcher_is_killed(number: signal.Signals, no_leftovers: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    environment.pop("DISPLAY", None)
+    victim = subprocess.Popen([sys.executable, "-c", VICTIM], env=environment, stdout=subprocess.PIPE, text=True)
+    with victim:
+        assert victim.stdout is not None
+        folder = Path(victim.stdout.readline().strip())
+        assert folder.is_dir()
+        segments = {path for pid in marked_processes(no_leftovers) for path in mapped_shared_memory(pid)}
+        assert segments
+        victim.send_signal(number)
+        assert victim.wait(30) != 0
+    assert wait_until(lambda: not marked_processes(no_leftovers) and not folder.exists())
+    assert wait_until(lambda: not any(os.path.exists(path) for path in segments))
+
+
+def mapped_shared_memory(pid: int) -> set[str]:
+    try:
+        lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    except OSError:
+        return set()
+    return {line.split(maxsplit=5)[-1] for line in lines if "/dev/shm/vader" in line or "/dev/shm/sm_seg" in line}
+
+
+# --- environments
+
+
+def test_the_environment_names_packages_and_plugins(install: ParaViewInstall, tmp_path: Path) -> None:
+    extra = tmp_path / "a & b.xml"
+    environment = paraview_environment(install, extra_plugins=[extra], workdir=tmp_path)
+    entries = ElementTree.parse(environment["PV_PLUGIN_CONFIG_FILE"]).getroot().findall("Plugin")
+    names = [Path(entry.attrib["filename"]) for entry in entries]
+    assert set(project_layout().xml_files) | {extra} <= set(names)
+    assert all(entry.attrib["auto_load"] == "1" for entry in entries)
+    folders = environment["PYTHONPATH"].split(os.pathsep)
+    assert any((Path(folder) / "pvdask_plugin").is_dir() for folder in folders)
+    assert any((Path(folder) / "dask").is_dir() for folder in folders)
+
+
+def test_what_the_caller_set_stays(install: ParaViewInstall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMPI_MCA_btl", "self,tcp")
+    monkeypatch.setenv("LP_NUM_THREADS", "7")
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    environment = paraview_environment(install, workdir=tmp_path)
+    assert environment["OMPI_MCA_btl"] == "self,tcp"
+    assert environment["PYTHONPATH"].endswith(f"{os.pathsep}/mine")
+    assert thread_limits(2)["LP_NUM_THREADS"] == "7"
+
+
+def test_compiled_plugins_are_looked_for_where_told(
+    install: ParaViewInstall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Opaque").mkdir()
+    for name in ("Opaque/Opaque.so", "libOpaqueModule.so"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv(PLUGIN_DIR_VARIABLE, str(tmp_path))
+    config = Path(paraview_environment(install, workdir=tmp_path)["PV_PLUGIN_CONFIG_FILE"]).read_text()
+    assert f"{tmp_path}/Opaque/Opaque.so" in config
+    assert "libOpaqueModule" not in config
+    monkeypatch.setenv(PLUGIN_DIR_VARIABLE, str(tmp_path / "none"))
+    with pytest.raises(SetupError, match="is no folder"):
+        paraview_environment(install, workdir=tmp_path)
+
+
+def test_no_mpiexec_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SetupError, match="There is no mpiexec on the PATH"):
+        mpi_command(2, ["true"])
+
+
+def test_the_mpiexec_beside_the_program_is_taken(tmp_path: Path) -> None:
+    own = tmp_path / "mpiexec"
+    own.touch(mode=0o755)
+    assert mpi_command(3, [str(tmp_path / "pvserver"), "-x"]) == [str(own), "-n", "3", str(tmp_path / "pvserver"), "-x"]
+
+
+# --- pvbatch
+
+
+def test_a_batch_runs_on_its_ranks(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
+    lines: list[str] = []
+    script = write_script(tmp_path, RANKS)
+    done = stack.run_batch(install, 3, script, ["--sym", "b c"], timeout_s=90, env={"EXTRA": "e"}, on_line=lines.append)
+    assert done.returncode == 0, done.stderr
+    # Without --symmetric, rank 0 alone runs the script.
+    assert done.stdout == "rank 0 of 3 --sym b c e\n"
+    assert lines == ["rank 0 of 3 --sym b c e"]
+
+
+def test_a_batch_draws_without_a_display_of_ours(
+    install: ParaViewInstall, stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    picture = tmp_path / "sphere.png"
+    done = stack.run_batch(install, 2, write_script(tmp_path, DRAW), [str(picture)], timeout_s=90)
+    assert done.returncode == 0, done.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert bool(stack.display(install)) == install.needs_x_server
+
+
+def test_a_batch_that_fails_says_so(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
+    script = write_script(tmp_path, "import paraview.simple, sys\nsys.exit(7)\n")
+    assert stack.run_batch(install, 2, script, timeout_s=60).returncode == 7
+
+
+def test_a_batch_that_hangs_is_ended_with_all_its_ranks(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
+    script = write_script(tmp_path, "import paraview.simple, time\nprint('here', flush=True)\ntime.sleep(60)\n")
+    stack.environment(install)
+    stack.display(install)
+    before = set(marked_processes(stack.marker))
+    with pytest.raises(BatchDeadlineError, match=r"running script\.py on 2 rank\(s\)") as raised:
+        stack.run_batch(install, 2, script, timeout_s=8)
+    assert raised.value.stdout == "here\n"
+    assert set(marked_processes(stack.marker)) == before
+
+
+# --- pvserver
+
+
+def test_a_server_of_two_ranks_takes_a_client(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
+    server = stack.start_server(install, 2)
+    done = stack.run_client(install, write_script(tmp_path, CONNECT), [str(server.port)], timeout_s=90)
+    assert done.stdout == "cells 96 ranks 2\nsource True\n", done.stderr
+    assert server.process.wait(20) == 0
+
+
+def test_a_port_that_is_taken_is_one_sentence(install: ParaViewInstall, stack: Stack) -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SetupError, match=rf"^Port {port} cannot be used \(address already in use\): name another"):
+            stack.start_server(install, 2, port)
+
+
+def test_binding_is_refused_where_paraview_cannot(stack: Stack, install: ParaViewInstall) -> None:
+    old = ParaViewInstall(install.bin_dir, "5.11.0", install.python_version)
+    with pytest.raises(OptionError, match="listens on all interfaces"):
+        stack.start_server(old, 1, bind="127.0.0.1")
+
+
+def test_a_server_that_cannot_start_shows_what_it_said(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "pvserver").write_text("#!/bin/sh\necho no licence for this >&2\nexit 3\n")
+    (tmp_path / "pvserver").chmod(0o755)
+    broken = ParaViewInstall(tmp_path, "5.11.0", install.python_version, None, ("vtkEGLRenderWindow",))
+    with pytest.raises(SetupError, match=r"(?s)pvserver ended while it started\. It said:.*no licence for this"):
+        stack.start_server(broken, 1)
+
+
+# --- the display
+
+
+def test_a_display_that_answers_is_used(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    started = stack.display()
+    assert set(started) == {"DISPLAY", "XAUTHORITY"}
+    assert stack.display() == started
+    monkeypatch.setenv("DISPLAY", started["DISPLAY"])
+    assert answering_display() == started["DISPLAY"]
+    with Stack() as other:
+        assert other.display() == {}
+
+
+@pytest.mark.parametrize("name", ["", ":9999", "nonsense", "127.0.0.1:9999"])
+def test_a_display_that_does_not_answer_is_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", name)
+    assert answering_display() is None
+
+
+def test_the_x_server_wants_the_cookie(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    display = stack.display()
+    cookie = Path(display["XAUTHORITY"])
+    assert cookie.stat().st_mode & 0o077 == 0
+    number = display["DISPLAY"].removeprefix(":")
+    # An X11 connection request without authorisation: byte order, version 11.0, no names; the first byte 0 is "refused".
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(f"/tmp/.X11-unix/X{number}")
+        connection.sendall(b"l\0" + (11).to_bytes(2, "little") + bytes(8))
+        assert connection.recv(1) == b"\0"
+
+
+def test_no_xvfb_is_one_sentence(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SetupError, match="Xvfb is not installed: install it"):
+        stack.display()
+
+
+# --- clusters
+
+
+def test_a_cluster_listens_on_loopback_and_goes(tmp_path: Path) -> None:
+    path = tmp_path / "scheduler.json"
+    with Stack() as stack:
+        cluster = stack.start_cluster(2, threads=2, memory_limit="1GB", scheduler_file=path)
+        identity = scheduler_identity(cluster.address)
+        assert identity is not None
+        workers = identity["workers"].values()
+        assert [worker["nthreads"] for worker in workers] == [2, 2]
+        assert {worker["memory_limit"] for worker in workers} == {10**9}
+        assert all(address.startswith("tcp://127.0.0.1:") for address in [cluster.address, *identity["workers"]])
+        assert all(Path(worker["local_directory"]).is_relative_to(stack.folder) for worker in workers)
+        assert read_scheduler_address(path) == cluster.address
+    assert not path.exists()
+    assert scheduler_identity(cluster.address, timeout_s=1.0) is None
+
+
+def test_a_cluster_survives_a_lost_worker(stack: Stack) -> None:
+    cluster = stack.start_cluster(2)
+    ranks = [pid for pid in marked_processes(cluster.process.marker) if pid != cluster.process.pid]
+    worker = next(pid for pid in ranks if b"\0PMIX_RANK=2\0" in Path(f"/proc/{pid}/environ").read_bytes())
+    os.kill(worker, signal.SIGKILL)
+
+    def one_left() -> bool:
+        identity = scheduler_identity(cluster.address)
+        return identity is not None and len(identity["workers"]) == 1
+
+    assert wait_until(one_left)
+    time.sleep(1.0)  # mpiexec would have ended the rest by now
+    assert one_left()
+    assert cluster.process.returncode is None
+
+
+def test_a_cluster_that_cannot_start_shows_its_log(stack: Stack) -> None:
+    with pytest.raises(ClusterError, match=r"(?s)ended while it started \(exit status \d+\).*nowhere0"):
+        stack.start_cluster(1, interface="nowhere0")
+    assert marked_processes(stack.marker) == []
+
+
+def test_a_cluster_that_takes_too_long_is_ended(stack: Stack, tmp_path: Path) -> None:
+    path = tmp_path / "scheduler.json"
+    with pytest.raises(ClusterError, match=r"Only 0 of 1 Dask workers registered within 0\.01 s"):
+        stack.start_cluster(1, scheduler_file=path, timeout_s=0.01)
+    assert marked_processes(stack.marker) == []
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ['{"address": "tcp://127', "[]", "", '{"type": "Scheduler"}'])
+def test_a_file_that_is_no_scheduler_file_is_refused_and_kept(text: str, stack: Stack, tmp_path: Path) -> None:
+    path = tmp_path / "scheduler.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match="is not a scheduler file, or is cut short"):
+        stack.start_cluster(1, scheduler_file=path)
+    assert path.read_text() == text
+
+
+def test_a_scheduler_that_accepts_and_is_silent_does_not_answer() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        began = time.monotonic()
+        assert scheduler_identity(f"tcp://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.5) is None
+        assert time.monotonic() - began < 5
+
+
+def test_the_session_cluster_computes(cluster) -> None:
+    from distributed import Client
+
+    async def total() -> int:
+        async with Client(cluster.address, asynchronous=True, set_as_default=False) as client:
+            return await client.submit(sum, [1, 2, 3])
+
+    assert asyncio.run(total()) == 6
+    assert cluster.scheduler_file.is_relative_to(tempfile.gettempdir())
