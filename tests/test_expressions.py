@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import warnings
 from decimal import Decimal
 from functools import partial
 
@@ -97,39 +98,70 @@ def frame_of(lines: list[tuple[object, ...]]) -> pd.DataFrame:
     return frame.assign(d=pd.Timestamp("2019-01-01") + days, s=frame.s.astype(object), i=frame.i.astype("int64"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4000, deadline=None)
 @given(CONDITIONS, ROWS)
 def test_against_query(text: str, lines: list[tuple[object, ...]]) -> None:
     frame = frame_of(lines)
     frame.index = pd.Index([7] * len(frame))
-    with np.errstate(all="ignore"):
-        expected = frame.assign(row=range(len(frame))).query(text, engine="python")["row"].tolist()
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        # pandas 2.3 warns about its own way of comparing dates with texts.
+        warnings.simplefilter("ignore")
+        try:
+            expected = frame.assign(row=range(len(frame))).query(text, engine="python")["row"].tolist()
+        except ZeroDivisionError:
+            with pytest.raises(ExpressionError, match="division by zero"):
+                parse(text)
+            return
     assert rows(text, frame) == expected
 
 
+# Pairs of a filter and the same in pandas' own operators: query itself loses NA on the way through two of them.
 LOGIC_ATOMS = st.one_of(
-    st.tuples(st.sampled_from(["a", "i"]), COMPARISON, st.sampled_from(["0.5", "1", "j"])).map(" ".join),
-    st.sampled_from(["s == 'x'", "s != 'x'", "s < 'x'", "flag", "i in [1, 2]", "s not in ['x']", "d > '2020-06-01'"]),
+    st.tuples(st.sampled_from(["a", "i"]), COMPARISON, st.sampled_from(["0.5", "1", "j"])).map(
+        lambda t: (" ".join(t), f"(f.{t[0]} {t[1]} {t[2].replace('j', 'f.j')})")
+    ),
+    st.tuples(st.just("s"), COMPARISON, st.just("'x'")).map(lambda t: (" ".join(t), f"(f.s {t[1]} 'x')")),
+    st.sampled_from(
+        [
+            ("flag", "f.flag"),
+            ("i in [1, 2]", "f.i.isin([1, 2])"),
+            ("s not in ['x']", "~f.s.isin(['x'])"),
+            ("d > '2020-06-01'", "(f.d > pandas.Timestamp('2020-06-01'))"),
+            ("startswith(s, 'x')", "f.s.str.startswith('x')"),
+        ]
+    ),
 )
 LOGIC = st.recursive(
     LOGIC_ATOMS,
     lambda parts: st.one_of(
-        st.tuples(parts, st.sampled_from([" and ", " or "]), parts).map(lambda t: f"({''.join(t)})"),
-        parts.map(lambda part: f"(not ({part}))"),
+        st.tuples(parts, parts).map(lambda t: (f"({t[0][0]} and {t[1][0]})", f"({t[0][1]} & {t[1][1]})")),
+        st.tuples(parts, parts).map(lambda t: (f"({t[0][0]} or {t[1][0]})", f"({t[0][1]} | {t[1][1]})")),
+        parts.map(lambda part: (f"(not {part[0]})", f"(~{part[1]})")),
     ),
     max_leaves=4,
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(LOGIC, ROWS, st.sampled_from(["numpy_nullable", "pyarrow"]), st.integers(0, 5))
-def test_types_with_na_against_query(text: str, lines: list[tuple[object, ...]], backend: str, gap: int) -> None:
+def test_types_with_na(texts: tuple[str, str], lines: list[tuple[object, ...]], backend: str, gap: int) -> None:
     """``Int64``, ``string``, ``boolean`` and Arrow-backed columns, with NA: three-valued logic as in pandas."""
-    frame = frame_of(lines)[["a", "i", "j", "s", "flag", "d"]].astype({"s": "string"})
-    frame = frame.convert_dtypes(dtype_backend=backend, convert_floating=backend != "pyarrow")
+    types = {
+        "numpy_nullable": {"a": "Float64", "i": "Int64", "j": "Int64", "s": "string", "flag": "boolean"},
+        "pyarrow": {
+            "a": "double[pyarrow]",
+            "i": "int64[pyarrow]",
+            "j": "int64[pyarrow]",
+            "s": pd.ArrowDtype(pa.string()),
+            "flag": "bool[pyarrow]",
+            "d": "timestamp[ns][pyarrow]",
+        },
+    }[backend]
+    frame = frame_of(lines)[["a", "i", "j", "s", "flag", "d"]].astype(types)
     frame.loc[gap % len(frame), ["i", "flag"]] = pd.NA
-    expected = frame.query(text, engine="python").index.tolist()
-    assert rows(text, frame) == expected
+    result = eval(texts[1], {"f": frame, "pandas": pd})
+    expected = np.flatnonzero(result.to_numpy(dtype=bool, na_value=False)).tolist()
+    assert rows(texts[0], frame) == expected
 
 
 # ---- every type

@@ -10,12 +10,12 @@ from vtkmodules.vtkCommonCore import vtkDataArraySelection
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 
+from pvdask.errors import PvdaskError
+from pvdask.options import SourceOptions
 from pvdask.ranks import agree, describe
 from pvdask_plugin.messages import show_error
 from pvdask_plugin.vtk_data import fill_poly_data
 from pvdask_plugin.vtk_ranks import VtkRanks
-
-DEFAULT_TIMEOUT_S = 60.0
 
 
 class DaskDataFrameSource(VTKPythonAlgorithmBase):
@@ -23,11 +23,7 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
 
     def __init__(self) -> None:
         super().__init__(nInputPorts=0, nOutputPorts=1, outputType="vtkPolyData")
-        self._scheduler_file = ""
-        self._scheduler_address = ""
-        self._dataset = ""
-        self._positions = ["", "", ""]
-        self._timeout_s = DEFAULT_TIMEOUT_S
+        self._properties: dict[str, Any] = {}
         self._selection = vtkDataArraySelection()
         myself = weakref.ref(self)  # a strong one would tie algorithm and selection into a knot that is never freed
         self._selection.AddObserver("ModifiedEvent", lambda *_: _modified(myself))
@@ -39,31 +35,31 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
 
     def SetSchedulerFile(self, value: str | None) -> None:
         """Path of the scheduler file; empty for none."""
-        self._set("_scheduler_file", value or "")
+        self._set("SchedulerFile", value)
 
     def SetSchedulerAddress(self, value: str | None) -> None:
         """Address of the scheduler, ``tcp://host:port``; empty for none."""
-        self._set("_scheduler_address", value or "")
+        self._set("SchedulerAddress", value)
 
     def SetDataset(self, value: str | None) -> None:
-        """Name of a published DataFrame."""
-        self._set("_dataset", value or "")
+        """Name of a published DataFrame; empty for the only one."""
+        self._set("Dataset", value)
 
     def SetXColumn(self, value: str | None) -> None:
         """Column of x; empty to guess."""
-        self._set_position(0, value)
+        self._set("XColumn", value)
 
     def SetYColumn(self, value: str | None) -> None:
         """Column of y; empty to guess."""
-        self._set_position(1, value)
+        self._set("YColumn", value)
 
     def SetZColumn(self, value: str | None) -> None:
         """Column of z; empty to guess."""
-        self._set_position(2, value)
+        self._set("ZColumn", value)
 
     def SetTimeout(self, value: float) -> None:
         """Seconds that one pull may take."""
-        self._set("_timeout_s", float(value))
+        self._set("Timeout", value)
 
     def Refresh(self) -> None:
         """Look at the cluster and pull again at the next update, changed or not."""
@@ -132,10 +128,14 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         """Look at what is published, on all ranks together; errors wait for RequestData to tell them."""
         # Without this, VTK's pipeline runs RequestData on rank 0 alone, and the collective calls there wait for ever.
         outInfo.GetInformationObject(0).Set(vtkAlgorithm.CAN_HANDLE_PIECE_REQUEST(), 1)
-        key = (self._scheduler_file, self._scheduler_address, self._dataset)
-        if self._looked_at != key and self._names_a_scheduler():
+        try:
+            options = self._options()
+        except PvdaskError:  # the same on all ranks; RequestData meets it again and tells it
+            return 1
+        key = (options.connection, options.dataset)
+        if self._looked_at != key and (options.connection.scheduler_file or options.connection.scheduler_address):
             self._looked_at = key
-            self._look_around()
+            self._look_around(options)
         return 1
 
     def RequestData(self, request: Any, inInfo: Any, outInfo: Any) -> int:
@@ -165,41 +165,20 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         return pull(options, ranks, self._progress)
 
     def _set(self, name: str, value: Any) -> None:
-        if getattr(self, name) != value:
-            setattr(self, name, value)
+        if self._properties.get(name) != value:
+            self._properties[name] = value
             self.Modified()
 
-    def _set_position(self, axis: int, value: str | None) -> None:
-        if self._positions[axis] != (value or ""):
-            self._positions[axis] = value or ""
-            self.Modified()
-
-    def _names_a_scheduler(self) -> bool:
-        try:
-            connection = self._connection().with_environment()
-        except Exception:  # RequestData tells it, once
-            return False
-        return bool(connection.scheduler_file or connection.scheduler_address)
-
-    def _connection(self) -> Any:
-        from pvdask.options import Connection
-
-        return Connection(self._scheduler_file, self._scheduler_address, self._timeout_s).with_environment()
-
-    def _options(self) -> Any:
-        from pvdask.options import SourceOptions
-
+    def _options(self) -> SourceOptions:
         count = self._selection.GetNumberOfArrays()
         names = [self._selection.GetArrayName(index) for index in range(count)]
-        columns = tuple(name for name in names if self._selection.ArrayIsEnabled(name))
-        x, y, z = self._positions
-        return SourceOptions(self._connection(), self._dataset, (x, y, z), columns)
+        return SourceOptions.from_properties(self._properties, [n for n in names if self._selection.ArrayIsEnabled(n)])
 
-    def _look_around(self) -> None:
-        from pvdask.pull import look_around
-
+    def _look_around(self, options: SourceOptions) -> None:
         try:
-            self._catalogue = look_around(self._connection(), self._dataset, VtkRanks())
+            from pvdask.pull import look_around
+
+            self._catalogue = look_around(options.connection, options.dataset, VtkRanks())
         except Exception as error:  # the same on all ranks; RequestData meets it again and tells it
             self._catalogue = None
             self._status = str(error)

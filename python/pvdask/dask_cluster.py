@@ -62,7 +62,8 @@ class ClusterShape:
             "--memory-limit": self.memory_limit,
         }
         words = [word for name, value in options.items() if value is not None for word in (name, value)]
-        program = [sys.executable, "-m", "dask_mpi.cli", "--no-dashboard", *words]
+        # By way of mpi4py: a rank that fails ends all, where the others would wait for it in a barrier for ever.
+        program = [sys.executable, "-m", "mpi4py", "-m", "dask_mpi.cli", "--no-dashboard", *words]
         return mpi_command(self.n_workers + 1, program, hostfile=self.hostfile)
 
     def environment(self, workdir: Path) -> dict[str, str]:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pvdask.errors import InputError, OptionError
 
 NO_COLUMN = "(none)"
 """What a column drop-down shows for "no column here"."""
 
+OVERRIDES_VARIABLE = "PVDASK_OVERRIDES"
+"""Environment variable by which `pvdask render` puts its options in the place of what a state file holds."""
+
 MAXIMUM_SCHEDULER_FILE_BYTES = 1 << 20
+
+_TEXT_PROPERTIES = ("SchedulerFile", "SchedulerAddress", "Dataset", "XColumn", "YColumn", "ZColumn")
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,10 @@ class Connection:
             Where the file is missing, unreadable, or not what dask-mpi writes.
         """
         if self.scheduler_address:
+            if "://" not in self.scheduler_address:
+                raise OptionError(
+                    "SchedulerAddress", f"found {self.scheduler_address!r}; expected one such as tcp://host:8786."
+                )
             return self.scheduler_address
         if not self.scheduler_file:
             raise OptionError(
@@ -140,7 +150,7 @@ class SourceOptions:
     connection : Connection
         Where the scheduler is, and for how long to wait for it.
     dataset : str
-        Name under which the DataFrame is published.
+        Name under which the DataFrame is published; empty for the only one.
     positions : tuple of str
         The columns of x, y and z, by display name. An empty one is guessed; the third may be `NO_COLUMN`.
     columns : tuple of str
@@ -151,3 +161,66 @@ class SourceOptions:
     dataset: str = ""
     positions: tuple[str, str, str] = ("", "", "")
     columns: tuple[str, ...] = ()
+
+    @classmethod
+    def from_properties(
+        cls, properties: Mapping[str, Any], columns: Sequence[str] = (), environment: Mapping[str, str] = os.environ
+    ) -> SourceOptions:
+        """Parse what the source's properties hold.
+
+        Parameters
+        ----------
+        properties : mapping of str to object
+            By the names that they have in the XML; what is missing has its default.
+        columns : sequence of str, optional
+            The columns that are ticked.
+        environment : mapping of str to str, optional
+            Where `OVERRIDES_VARIABLE` is looked up: what a command line names goes before what a state file holds.
+
+        Returns
+        -------
+        SourceOptions
+            Checked.
+
+        Raises
+        ------
+        OptionError
+            Where a value cannot be used.
+        """
+        values = {**properties, **overrides(environment)}
+        text = {name: str(values.get(name) or "") for name in _TEXT_PROPERTIES}
+        connection = Connection(text["SchedulerFile"], text["SchedulerAddress"], float(values.get("Timeout", 60.0)))
+        return cls(
+            connection.with_environment(environment),
+            text["Dataset"],
+            (text["XColumn"], text["YColumn"], text["ZColumn"]),
+            tuple(columns),
+        )
+
+
+def overrides(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Read the properties that a command line sets over a state file's.
+
+    Parameters
+    ----------
+    environment : mapping of str to str, optional
+        Holds a JSON object in `OVERRIDES_VARIABLE`, or nothing.
+
+    Returns
+    -------
+    dict
+        Property name to value.
+
+    Raises
+    ------
+    OptionError
+        Where it is not a JSON object of known properties.
+    """
+    try:
+        values = json.loads(environment.get(OVERRIDES_VARIABLE) or "{}")
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or not set(values) <= {*_TEXT_PROPERTIES, "Timeout"}:
+        known = ", ".join((*_TEXT_PROPERTIES, "Timeout"))
+        raise OptionError(OVERRIDES_VARIABLE, f"expected a JSON object with any of {known}; unset it, or correct it.")
+    return values

@@ -1,0 +1,118 @@
+"""``pvdask publish``: read files into a Dask DataFrame on the cluster and publish it under a name."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from pvdask.arguments import positive_count
+from pvdask.errors import InputError
+from pvdask.options import Connection
+from pvdask.publishing import Published, publish
+
+HELP = "read CSV or Parquet files on the cluster and publish them as a Dask DataFrame"
+
+EXAMPLE = "pvdask publish stars stars.csv --scheduler-file scheduler.json"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("dataset", metavar="NAME", help="name to publish under")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+", help="CSV or Parquet files, folders of them or globs, as the workers see them"
+    )
+    parser.add_argument(
+        "--scheduler-file",
+        default=os.environ.get("PVDASK_SCHEDULER_FILE", "scheduler.json"),
+        metavar="F",
+        help="scheduler file of the cluster (default: PVDASK_SCHEDULER_FILE, else scheduler.json)",
+    )
+    parser.add_argument(
+        "--partitions",
+        type=positive_count,
+        metavar="N",
+        help="partitions to make, best one a ParaView rank (default: as many as there are workers)",
+    )
+    parser.add_argument("--replace", action="store_true", help="replace what is published under NAME")
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="seconds to wait for the scheduler (60)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Publish, and print what is where.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        What `configure` asked for.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    PvdaskError
+        Where a file, the name or the cluster cannot be used.
+    """
+    paths = expand(arguments.paths)
+    connection = Connection(arguments.scheduler_file, timeout_s=arguments.timeout)
+    published = publish(
+        connection, arguments.dataset, paths, n_partitions=arguments.partitions, replace=arguments.replace
+    )
+    report(published)
+    return 0
+
+
+def expand(paths: list[str]) -> list[str]:
+    """Make paths absolute, as workers have a working directory of their own, and see that they are there.
+
+    Parameters
+    ----------
+    paths : list of str
+        Files, folders, globs, or URLs of a file system that Dask knows, which are left alone.
+
+    Returns
+    -------
+    list of str
+        In the same order.
+
+    Raises
+    ------
+    InputError
+        Where there is nothing at a path, or it cannot be read.
+    """
+    expanded = []
+    for text in paths:
+        if "://" in text:
+            expanded.append(text)
+            continue
+        path = Path(text).absolute()
+        if any(character in text for character in "*?["):
+            found = sorted(path.parent.glob(path.name))
+            if found:
+                expanded += map(str, found)
+                continue
+        if not path.exists():
+            raise InputError(f"There is no file {path}; name CSV or Parquet files, or folders of them.")
+        if not os.access(path, os.R_OK):
+            raise InputError(f"The file {path} may not be read by this user; see to its permissions.")
+        expanded.append(str(path))
+    return expanded
+
+
+def report(published: Published) -> None:
+    """Print what is published and where its rows are.
+
+    Parameters
+    ----------
+    published : Published
+        What `publish` gave.
+    """
+    print(f"published {published.name!r}: {published.n_rows:,} rows in {published.n_partitions} partition(s)")
+    for worker in published.workers:
+        print(
+            f"  worker {worker.name}: {worker.n_partitions} partition(s), {worker.n_rows:,} rows, "
+            f"{worker.n_bytes / 1e6:,.1f} MB"
+        )

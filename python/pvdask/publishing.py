@@ -1,0 +1,199 @@
+"""Files to a published Dask DataFrame: read on the workers, repartitioned, persisted, rebalanced."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pvdask.errors import ClusterError, DatasetError, DeadlineError, InputError
+from pvdask.options import Connection
+from pvdask.progress import Progress
+
+PARQUET_SUFFIXES = (".parquet", ".pq", ".parq")
+
+
+@dataclass(frozen=True)
+class WorkerShare:
+    """What one worker holds of a DataFrame: its name, partitions, rows and bytes in memory."""
+
+    name: str
+    n_partitions: int
+    n_rows: int
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Published:
+    """A DataFrame that was published: its name, rows, partitions and where they are."""
+
+    name: str
+    n_rows: int
+    n_partitions: int
+    workers: tuple[WorkerShare, ...]
+
+
+def publish(
+    connection: Connection, name: str, paths: Sequence[str], *, n_partitions: int | None = None, replace: bool = False
+) -> Published:
+    """Read files on the cluster and publish them as one DataFrame.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the scheduler is; its timeout is for connecting, reading takes as long as it takes.
+    name : str
+        Name to publish under.
+    paths : sequence of str
+        CSV or Parquet files or folders, absolute, as the workers see them.
+    n_partitions : int, optional
+        Default: as many as there are workers.
+    replace : bool, optional
+        Whether what is published under `name` may be replaced.
+
+    Returns
+    -------
+    Published
+        What is where.
+
+    Raises
+    ------
+    InputError
+        Where the files cannot be read as a table, or hold no row.
+    DatasetError
+        Where the name is taken and `replace` is not given.
+    ClusterError
+        Where the cluster cannot be reached, has no worker, or fails.
+    """
+    if not name.strip():
+        raise DatasetError("The name to publish under is empty; give one, such as stars.")
+    with connect(connection) as client:
+        if name in map(str, client.list_datasets()) and not replace:
+            raise DatasetError(f"A dataset {name!r} is published already; choose another name, or give --replace.")
+        n_workers = len(client.scheduler_info(n_workers=-1)["workers"])
+        if not n_workers:
+            raise ClusterError("The cluster has no workers; start some, or see why they ended.")
+        frame = _read(paths, n_partitions or n_workers)
+        frame = _persist(client, frame, paths)
+        lengths = client.gather(client.map(len, _futures(frame), pure=False))
+        if not sum(lengths):
+            raise InputError(f"{', '.join(paths)}: no rows were found; expected a table with a header and at least one row.")
+        client.publish_dataset(frame, name=name, override=replace)
+        return Published(name, sum(lengths), frame.npartitions, _shares(client, frame, lengths))
+
+
+def connect(connection: Connection) -> Any:
+    """Connect to the scheduler, for a command.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where it is.
+
+    Returns
+    -------
+    distributed.Client
+        A context that closes itself. It becomes the default client.
+
+    Raises
+    ------
+    ClusterError
+        Where no scheduler answers in time.
+    """
+    from distributed import Client
+
+    address = connection.address()
+    try:
+        return Client(address, timeout=connection.timeout_s)
+    except OSError as error:
+        raise ClusterError(
+            f"No scheduler answers at {address} within {connection.timeout_s:g} s; start a cluster with `pvdask cluster`, "
+            "or name another scheduler file."
+        ) from error
+    except TimeoutError as error:
+        raise DeadlineError(f"connecting to the scheduler at {address}", connection.timeout_s) from error
+
+
+def _read(paths: Sequence[str], n_partitions: int) -> Any:
+    """Files as a lazy frame with `n_partitions` partitions."""
+    import dask.dataframe as dd
+
+    kinds = {_is_parquet(path) for path in paths}
+    if len(kinds) > 1:
+        raise InputError("CSV and Parquet files were named together; publish them under two names.")
+    try:
+        frame = dd.read_parquet(list(paths)) if kinds.pop() else dd.read_csv(_csv_files(paths))
+    except (ValueError, OSError, UnicodeDecodeError) as error:
+        raise InputError(_unreadable(paths, error)) from error
+    return frame.repartition(npartitions=n_partitions)
+
+
+def _is_parquet(path: str) -> bool:
+    folder = Path(path)
+    if folder.is_dir():
+        return any(inside.suffix in PARQUET_SUFFIXES for inside in folder.rglob("*"))
+    return folder.suffix in PARQUET_SUFFIXES
+
+
+def _csv_files(paths: Sequence[str]) -> list[str]:
+    files: list[str] = []
+    for path in paths:
+        inside = sorted(map(str, Path(path).glob("*.csv*"))) if os.path.isdir(path) else [path]
+        if not inside:
+            raise InputError(f"The folder {path} holds neither CSV nor Parquet files.")
+        files += inside
+    empty = [file for file in files if os.path.isfile(file) and not os.path.getsize(file)]
+    if empty:
+        raise InputError(f"The file {empty[0]} is empty; expected a CSV table with a header line.")
+    return files
+
+
+def _persist(client: Any, frame: Any, paths: Sequence[str]) -> Any:
+    """The frame in the workers' memory, spread evenly; progress is shown partition by partition."""
+    from distributed import as_completed, wait
+
+    persisted = frame.persist()
+    futures = _futures(persisted)
+    with Progress("reading", len(futures), unit="partitions") as progress:
+        for _ in as_completed(futures):
+            progress.advance()
+    for future in futures:
+        if future.status != "finished":
+            raise InputError(_unreadable(paths, future.exception()))
+    client.rebalance(persisted)
+    wait(futures)
+    return persisted
+
+
+def _futures(frame: Any) -> list[Any]:
+    from distributed import futures_of
+
+    futures = list(futures_of(frame))
+    if len(futures) != frame.npartitions:
+        raise ClusterError(
+            f"Dask persisted {len(futures)} of {frame.npartitions} partitions; this dask version loses some (dask issue "
+            "12488): repartition, or use another version."
+        )
+    return futures
+
+
+def _unreadable(paths: Sequence[str], error: BaseException | None) -> str:
+    shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" -+|")]
+    reason = lines[0] if lines else type(error).__name__
+    return f"{shown} cannot be read as a table ({reason[:300].rstrip('.')}); expected CSV or Parquet with the same columns in every row."
+
+
+def _shares(client: Any, frame: Any, lengths: Sequence[int]) -> tuple[WorkerShare, ...]:
+    futures = _futures(frame)
+    info = client.scheduler_info(n_workers=-1)["workers"]
+    where = client.who_has(futures)
+    sizes = client.nbytes([future.key for future in futures], summary=False)
+    shares = []
+    for address in sorted(info, key=lambda address: str(info[address]["name"])):
+        held = [index for index, future in enumerate(futures) if address in where.get(future.key, ())]
+        n_bytes = sum(sizes.get(futures[index].key, 0) for index in held)
+        shares.append(WorkerShare(str(info[address]["name"]), len(held), sum(lengths[i] for i in held), n_bytes))
+    return tuple(shares)
