@@ -17,7 +17,14 @@ import pytest
 
 from pvdask.dask_cluster import read_scheduler_address, scheduler_identity
 from pvdask.display import answering_display
-from pvdask.environment import PLUGIN_DIR_VARIABLE, mpi_command, paraview_environment, project_layout, thread_limits
+from pvdask.environment import (
+    PLUGIN_DIR_VARIABLE,
+    compiled_plugins,
+    mpi_command,
+    paraview_environment,
+    project_layout,
+    thread_limits,
+)
 from pvdask.errors import ClusterError, InputError, OptionError, SetupError
 from pvdask.launch import BatchDeadlineError, ParaViewInstall, Stack
 from pvdask.markers import marked_processes
@@ -160,19 +167,15 @@ def test_what_the_caller_set_stays(install: ParaViewInstall, tmp_path: Path, mon
     assert thread_limits(2)["LP_NUM_THREADS"] == "7"
 
 
-def test_compiled_plugins_are_looked_for_where_told(
-    install: ParaViewInstall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiled_plugins_are_looked_for_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Opaque").mkdir()
     for name in ("Opaque/Opaque.so", "libOpaqueModule.so"):
         (tmp_path / name).touch()
     monkeypatch.setenv(PLUGIN_DIR_VARIABLE, str(tmp_path))
-    config = Path(paraview_environment(install, workdir=tmp_path)["PV_PLUGIN_CONFIG_FILE"]).read_text()
-    assert f"{tmp_path}/Opaque/Opaque.so" in config
-    assert "libOpaqueModule" not in config
+    assert compiled_plugins(project_layout()) == [tmp_path / "Opaque/Opaque.so"]
     monkeypatch.setenv(PLUGIN_DIR_VARIABLE, str(tmp_path / "none"))
     with pytest.raises(SetupError, match="is no folder"):
-        paraview_environment(install, workdir=tmp_path)
+        compiled_plugins(project_layout())
 
 
 def test_no_mpiexec_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -255,6 +258,7 @@ def test_binding_is_refused_where_paraview_cannot(stack: Stack, install: ParaVie
 def test_a_server_that_cannot_start_shows_what_it_said(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "pvserver").write_text("#!/bin/sh\necho no licence for this >&2\nexit 3\n")
     (tmp_path / "pvserver").chmod(0o755)
+    (tmp_path / "pvpython").symlink_to(install.program("pvpython"))
     broken = ParaViewInstall(tmp_path, "5.11.0", install.python_version, None, ("vtkEGLRenderWindow",))
     with pytest.raises(SetupError, match=r"(?s)pvserver ended while it started\. It said:.*no licence for this"):
         stack.start_server(broken, 1)

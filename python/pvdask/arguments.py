@@ -54,3 +54,35 @@ def memory_limit(text: str) -> str:
             "such as 0.4, or auto"
         )
     return text
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """Parse a size in pixels, ``WIDTHxHEIGHT``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is none, or larger than 16384 on a side.
+    """
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not (0 < width <= 16384 and 0 < height <= 16384):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size: give WIDTHxHEIGHT in pixels, such as 1920x1080")
+    return width, height
+
+
+def positive_seconds(text: str) -> float:
+    """Parse a time above zero, in seconds.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is none.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = float("nan")
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: give seconds above 0, such as 60")
+    return seconds

@@ -7,16 +7,23 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pvdask.environment import mpi_command, mpi_environment, thread_limits
 from pvdask.errors import ClusterError, InputError
+from pvdask.markers import carries_marker, marked_processes
 from pvdask.processes import ManagedProcess
 
+_Answer = TypeVar("_Answer")
 _POLL_S = 0.1
 _ANSWER_TIMEOUT_S = 3.0
+_WATCH_S = 1.0
+_SHUTDOWN_S = 10.0
+_CLOSED_BY_A_CLIENT = "Scheduler closing all comms"
+_RANK_0 = {b"OMPI_COMM_WORLD_RANK=0", b"PMIX_RANK=0", b"PMI_RANK=0"}
 
 
 @dataclass(frozen=True)
@@ -96,25 +103,49 @@ def read_scheduler_address(path: Path) -> str:
     return str(address)
 
 
-def scheduler_identity(address: str, timeout_s: float = _ANSWER_TIMEOUT_S) -> dict[str, Any] | None:
-    """Ask a scheduler who it is and which workers it has; None if it does not answer in time."""
+def ask_scheduler(address: str, question: Callable[[Any], Awaitable[_Answer]], timeout_s: float) -> _Answer | None:
+    """Ask a scheduler something, without a Client and its many connections.
+
+    Parameters
+    ----------
+    address : str
+        The scheduler's address.
+    question : callable
+        Calls one of the scheduler's handlers on the ``distributed.core.rpc`` it is given.
+    timeout_s : float
+        How long it may take, in seconds.
+
+    Returns
+    -------
+    object or None
+        The answer; None if there was none in time.
+    """
     # Imported here as it takes a second, and most commands never ask.
     from distributed.core import rpc
     from distributed.security import Security
 
-    async def ask() -> dict[str, Any]:
+    async def ask() -> _Answer:
         connection_args = Security().get_connection_args("scheduler")
         async with rpc(address, timeout=timeout_s, connection_args=connection_args) as scheduler:
-            answer: dict[str, Any] = await scheduler.identity()
-            return answer
+            return await question(scheduler)
 
-    async def ask_in_time() -> dict[str, Any]:
+    async def ask_in_time() -> _Answer:
         return await asyncio.wait_for(ask(), timeout_s)  # the timeouts of distributed itself are no deadlines
 
     try:
         return asyncio.run(ask_in_time())
     except (OSError, TimeoutError, asyncio.TimeoutError, ValueError):
         return None
+
+
+def scheduler_identity(address: str, timeout_s: float = _ANSWER_TIMEOUT_S) -> dict[str, Any] | None:
+    """Ask a scheduler who it is and which workers it has; None if it does not answer in time."""
+
+    async def identity(scheduler: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = await scheduler.identity()
+        return answer
+
+    return ask_scheduler(address, identity, timeout_s)
 
 
 def clear_stale_scheduler_file(path: Path) -> str | None:
@@ -190,3 +221,32 @@ def _identity_by_file(scheduler_file: Path) -> dict[str, Any] | None:
     except InputError:  # not written yet, or just being written
         return None
     return scheduler_identity(address)
+
+
+def scheduler_process(process: ManagedProcess) -> int | None:
+    """Process id of the cluster's scheduler, which is its rank 0; None if that runs on another host."""
+    for pid in marked_processes(process.marker):
+        with contextlib.suppress(OSError):
+            if _RANK_0 & set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")):
+                return pid
+    return None
+
+
+def wait_for_end(process: ManagedProcess) -> None:
+    """Wait until a cluster that was ready ends because a client shut it down.
+
+    Raises
+    ------
+    ClusterError
+        It ended otherwise, or its scheduler did, which leaves the other ranks waiting for it in MPI_Finalize.
+    """
+    scheduler = scheduler_process(process)
+    status: int | None = None
+    while status is None:
+        lost = scheduler is not None and not carries_marker(scheduler, process.marker)
+        with contextlib.suppress(TimeoutError):
+            status = process.wait(_SHUTDOWN_S if lost else _WATCH_S)
+        if lost and status is None:
+            raise ClusterError(f"The cluster's scheduler ended. The end of its log:\n{process.tail()}")
+    if _CLOSED_BY_A_CLIENT not in process.stderr:  # mpiexec's status is 0, too, when its one other rank was killed
+        raise ClusterError(f"The cluster ended by itself (exit status {status}). The end of its log:\n{process.tail()}")

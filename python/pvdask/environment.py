@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from pvdask.errors import SetupError
+from pvdask.expat_probe import mend_library
 from pvdask.paraview_install import ParaViewInstall, package_folders
 
 PLUGIN_DIR_VARIABLE = "PVDASK_PLUGIN_DIR"
@@ -43,11 +44,14 @@ class ProjectLayout:
         The server-manager XML files, each a ParaView plugin.
     build_dir : Path
         Where the compiled parts are, if they were built.
+    examples : Path
+        The folder of example scenes.
     """
 
     import_folders: tuple[Path, ...]
     xml_files: tuple[Path, ...]
     build_dir: Path
+    examples: Path
 
 
 def project_layout() -> ProjectLayout:
@@ -75,7 +79,7 @@ def project_layout() -> ProjectLayout:
     if not xml_files:
         raise SetupError(f"There is no plugin file (*.xml) in {xml_dir}: install the project again.")
     folders = tuple(dict.fromkeys((package_dir.parent, plugin_folder)))
-    return ProjectLayout(folders, xml_files, build_dir)
+    return ProjectLayout(folders, xml_files, build_dir, xml_dir.parent / "examples")
 
 
 def compiled_plugins(layout: ProjectLayout) -> list[Path]:
@@ -127,7 +131,7 @@ def paraview_environment(
     Raises
     ------
     SetupError
-        A part of the project is missing.
+        A part of the project is missing, or the library that keeps this system's libexpat from losing points is.
     """
     layout = project_layout()
     environment = mpi_environment(workdir)
@@ -137,20 +141,10 @@ def paraview_environment(
     plugins = [*layout.xml_files, *compiled_plugins(layout), *extra_plugins]
     config = write_plugin_config(plugins, workdir / "pvdask-plugins.xml")
     environment["PV_PLUGIN_CONFIG_FILE"] = str(config)
-    mend = _expat_mend(install, environment)
+    mend = mend_library(install, environment)
     if mend is not None:
         environment["LD_PRELOAD"] = ":".join(filter(None, (str(mend), environment.get("LD_PRELOAD", ""))))
     return environment
-
-
-def _expat_mend(install: ParaViewInstall, environment: Mapping[str, str]) -> Path | None:
-    """Library to preload where the system's libexpat makes VTK lose data (Debian 12); None where it does not."""
-    if importlib.util.find_spec("pvdask.expat_probe") is None:
-        return None
-    from pvdask import expat_probe
-
-    mend: Path | None = expat_probe.mend_library(install, dict(environment))
-    return mend
 
 
 def mpi_environment(workdir: Path, *, one_host: bool | None = None) -> dict[str, str]:

@@ -6,6 +6,7 @@ They are narrower than they might look, for reasons each of which was seen to lo
 - Row-group statistics leave NaN out, so ``x != 5``, ``not x < 5`` and even ``is_null(nan_is_null=True)`` on a float column
   skip groups that hold NaN: nothing that a NaN satisfies is translated for floats.
 - A null never satisfies a reader's comparison, but ``!=`` holds for it in pandas: ``is_null`` is added, where that can be said.
+- ``label != "a" or is_null(label)`` skips row groups in which a dictionary column is null throughout: not translated either.
 - A float literal makes pyarrow cast an integer column and fail above 2**24, an int64 literal a uint64 column above 2**63:
   every literal is given in the column's own type.
 - An integer column with nulls becomes float64 in pandas: above 2**53 the bounds are widened by its rounding.
@@ -14,21 +15,14 @@ They are narrower than they might look, for reasons each of which was seen to lo
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from pvdask.expression_bounds import Bounds, bounds_of, type_names
 from pvdask.expression_compare import MIRRORED
-from pvdask.expression_values import timestamp
 
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MAXIMUM_CONJUNCTIONS = 64
-_EXACT_FLOAT = 2**53
 
-Bounds = list[tuple[str, Any]]
 Conjunctions = list[list[tuple[str, str, Any]]]
 
 
@@ -48,7 +42,7 @@ def to_dask_filters(tree: tuple[Any, ...], types: Any) -> Conjunctions | None:
     list of list of (column, op, value), or None
         Alternatives of conditions, all of which hold for every row that `evaluate` keeps; None if nothing can be said.
     """
-    return _conjunctions(tree, _type_names(types))
+    return _conjunctions(tree, type_names(types))
 
 
 def to_arrow(tree: tuple[Any, ...], schema: Any) -> Any:
@@ -66,94 +60,7 @@ def to_arrow(tree: tuple[Any, ...], schema: Any) -> Any:
     pyarrow.compute.Expression or None
         Holds for every row that `evaluate` keeps; None if a part of the filter cannot be said.
     """
-    return _arrow(_spread(tree, False), _type_names(schema))
-
-
-def _type_names(types: Any) -> dict[str, str]:
-    """Return pyarrow's name of each column's type, ``""`` where it does not matter."""
-    if isinstance(types, Mapping):
-        return {name: _dtype_name(dtype) for name, dtype in types.items()}
-    return {field.name: str(field.type) for field in types}
-
-
-def _dtype_name(dtype: Any) -> str:
-    try:
-        dtype = pd.api.types.pandas_dtype(dtype)
-    except (TypeError, ValueError, NotImplementedError):
-        return ""
-    if isinstance(dtype, pd.ArrowDtype):
-        return str(dtype.pyarrow_dtype)
-    if isinstance(dtype, pd.StringDtype):
-        return "string"
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return f"timestamp[{dtype.unit}, tz={dtype.tz}]"
-    name = str(getattr(dtype, "numpy_dtype", dtype))
-    if name.startswith("datetime64["):
-        return f"timestamp[{name[11:-1]}]"
-    return {"float64": "double", "float32": "float", "category": "", "object": ""}.get(name, name)
-
-
-def _bounds(name: str, op: str, literal: Any) -> Bounds | None:
-    """Return conditions, to hold together, that follow from ``column op literal``; None if none does."""
-    tag, value = literal[0], literal[1]
-    if tag == "number" and name in ("double", "float"):
-        return _float_bounds(name, op, value)
-    if tag == "number" and name.lstrip("u").startswith("int"):
-        return _integer_bounds(name, op, value)
-    if tag == "text" and name.startswith("timestamp["):
-        return _time_bounds(name, op, value)
-    ordered = name in ("string", "large_string")
-    if tag == "text" and (ordered or (name.startswith("dictionary<values=string") and op in ("==", "!="))):
-        # A lone surrogate is no UTF-8, and no file holds one.
-        return [(op, value)] if not any("\ud800" <= character <= "\udfff" for character in value) else None
-    if tag == "truth" and name == "bool" and op in ("==", "!="):
-        return [(op, value)]
-    return None
-
-
-def _float_bounds(name: str, op: str, value: float) -> Bounds | None:
-    if op == "!=":
-        return None
-    if name == "double":
-        return [(op, float(value))]
-    # Compared in float32, as `evaluate` does.
-    return [(op, np.float32(value))] if abs(value) <= float(np.finfo(np.float32).max) else None
-
-
-def _integer_bounds(name: str, op: str, value: float) -> Bounds | None:
-    if isinstance(value, float):
-        if abs(value) > _EXACT_FLOAT or (op in ("==", "!=") and not value.is_integer()):
-            return None
-        value = math.ceil(value) if op in ("<", ">=") else math.floor(value)
-    if abs(value) > _EXACT_FLOAT:
-        if op == "!=":
-            return None
-        slack = int(math.ulp(float(value)))
-        low = [(">=", value - slack)] if op in ("==", ">", ">=") else []
-        high = [("<=", value + slack)] if op in ("==", "<", "<=") else []
-        pairs: Bounds = [*low, *high]
-    else:
-        pairs = [(op, value)]
-    limits = np.iinfo(name)
-    if not all(limits.min <= bound <= limits.max for _, bound in pairs):
-        return None
-    return [(op, np.uint64(bound) if name == "uint64" else int(bound)) for op, bound in pairs]
-
-
-def _time_bounds(name: str, op: str, text: str) -> Bounds | None:
-    zone = name.partition("tz=")[2].rstrip("]") or None
-    try:
-        moment = timestamp(text, zone)
-        # pyarrow takes a Timestamp at microseconds.
-        low, high = moment.floor("us"), moment.ceil("us")
-    except (ValueError, OverflowError):
-        return None
-    if low == high:
-        return [(op, moment)]
-    if op == "!=":
-        return None
-    lower, upper = [(">=", low)], [("<=", high)]
-    return {"==": lower + upper, "<": upper, "<=": upper, ">": lower, ">=": lower}[op]
+    return _arrow(_spread(tree, False), type_names(schema))
 
 
 def _atom(tree: tuple[Any, ...], types: dict[str, str]) -> tuple[str, Bounds] | None:
@@ -167,7 +74,7 @@ def _atom(tree: tuple[Any, ...], types: dict[str, str]) -> tuple[str, Bounds] | 
         op, left, right = MIRRORED[op], right, left
     if left[0] != "column" or right[0] not in ("number", "text", "truth") or left[1] not in types:
         return None
-    bounds = _bounds(types[left[1]], op, right)
+    bounds = bounds_of(types[left[1]], op, right)
     return None if bounds is None else (left[1], bounds)
 
 
@@ -178,7 +85,7 @@ def _list_values(tree: tuple[Any, ...], types: dict[str, str]) -> list[Any] | No
     values: list[Any] = []
     for item in tree[2]:
         tag = "text" if isinstance(item, str) else "truth" if isinstance(item, bool) else "number"
-        bounds = _bounds(types[tree[1][1]], "==", (tag, item))
+        bounds = bounds_of(types[tree[1][1]], "==", (tag, item))
         if bounds is None or len(bounds) != 1:
             return None
         values.append(bounds[0][1])
@@ -254,8 +161,12 @@ def _arrow(tree: tuple[Any, ...], types: dict[str, str]) -> Any:
         condition, kept_by_missing = (~condition, True) if negated else (condition, False)
     if not kept_by_missing or (atom[0] == "call" and atom[1] == "isna"):
         return condition
-    # Statistics say nothing about NaN.
-    return None if types[name] in ("double", "float", "halffloat") else condition | _field(name).is_null()
+    return condition | _field(name).is_null() if _nulls_are_found(types[name]) else None
+
+
+def _nulls_are_found(name: str) -> bool:
+    """Whether ``is_null`` can be trusted with a column of this type, whatever the statistics of a row group say."""
+    return name not in ("double", "float", "halffloat") and not name.startswith("dictionary")
 
 
 def _field(name: str) -> Any:
@@ -275,7 +186,7 @@ def _arrow_atom(tree: tuple[Any, ...], types: dict[str, str]) -> tuple[Any, str]
         name = tree[2][1] if tree[2][0] == "column" else None
         if name not in types:
             return None
-        if tree[1] in ("isna", "notna") and types[name] not in ("double", "float", "halffloat"):
+        if tree[1] in ("isna", "notna") and _nulls_are_found(types[name]):
             return (_field(name).is_null() if tree[1] == "isna" else _field(name).is_valid()), name
         functions = {"startswith": pc.starts_with, "endswith": pc.ends_with, "contains": pc.match_substring}
         if tree[1] in functions and types[name] in ("string", "large_string"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import importlib.metadata
 import json
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pvdask.dask_cluster import read_scheduler_address, scheduler_identity
+from pvdask import expat_probe
+from pvdask.dask_cluster import ask_scheduler, read_scheduler_address, scheduler_identity
 from pvdask.environment import compiled_plugins, mpi_command, mpi_environment, project_layout
 from pvdask.errors import ClusterError, PvdaskError, SetupError
 from pvdask.launch import Stack
@@ -24,6 +24,7 @@ PACKAGES = ("numpy", "pandas", "pyarrow", "dask", "distributed", "dask-mpi", "mp
 _SHARED_PACKAGES = ("python", "dask", "distributed", "numpy", "pandas", "pyarrow", "cloudpickle", "msgpack")
 _FIRST_RELEASE_WITH_NUMPY_2 = (5, 13)
 _TIMEOUT_S = 90.0
+_CLUSTER_TIMEOUT_S = 10.0
 _SAYS = "pvdask-doctor "
 _SCRIPTS = Path(__file__).resolve().parent / "scripts"
 _MPI_PROGRAM = (
@@ -59,10 +60,10 @@ def local_checks(stack: Stack) -> Iterator[Check]:
     yield Check("Python inside ParaView", functools.partial(check_python, install))
     yield Check("no other VTK", functools.partial(check_vtk, install))
     yield Check("NumPy for ParaView", functools.partial(check_numpy, install))
+    yield Check("libexpat", functools.partial(check_expat, install, stack))
     yield Check("plugin", functools.partial(check_plugin, install, stack))
     yield Check("compiled plugin", check_compiled_plugin)
     yield Check("OpenGL", functools.partial(check_opengl, install, stack))
-    yield Check("libexpat", functools.partial(check_expat, install, stack))
 
 
 def cluster_checks(scheduler_file: Path) -> Iterator[Check]:
@@ -159,17 +160,7 @@ def check_opengl(install: ParaViewInstall, stack: Stack) -> str:
 
 def check_expat(install: ParaViewInstall, stack: Stack) -> str:
     """See that VTK's XML reading loses no data on this system's libexpat, or that what mends it is in place."""
-    from pvdask import expat_probe
-
-    environment = stack.environment(install)
-    if "libpvdask_expat_mend" in environment.get("LD_PRELOAD", ""):
-        return "at fault here (VTK would lose points between ranks), and mended by a preloaded library"
-    if expat_probe.expat_is_faulty(install, environment):
-        raise SetupError(
-            "VTK loses points when it reads XML with this system's libexpat, also what ranks send each other, and the "
-            "library that mends it is not built: build it (cmake -S . -B build && cmake --build build)."
-        )
-    return "no fault seen"
+    return expat_probe.status(install, mpi_environment(stack.folder))
 
 
 def check_scheduler(scheduler_file: Path) -> str:
@@ -185,7 +176,37 @@ def check_scheduler(scheduler_file: Path) -> str:
 
 def check_cluster_versions(scheduler_file: Path) -> str:
     """See that scheduler and workers have the packages that are here."""
-    versions = asyncio.run(_cluster_versions(read_scheduler_address(scheduler_file)))
+    return compare_versions(ask_cluster_versions(read_scheduler_address(scheduler_file)))
+
+
+def ask_cluster_versions(address: str) -> dict[str, Any]:
+    """Have scheduler and workers tell their packages, and add this process's own, as ``client``.
+
+    Raises
+    ------
+    ClusterError
+        They did not.
+    """
+    from distributed.versions import get_versions
+
+    async def ask(scheduler: Any) -> dict[str, Any]:
+        workers = await scheduler.broadcast(msg={"op": "versions", "packages": []})
+        return {"scheduler": await scheduler.versions(packages=[]), "workers": workers}
+
+    versions = ask_scheduler(address, ask, _CLUSTER_TIMEOUT_S)
+    if versions is None:
+        raise ClusterError(f"The scheduler at {address} did not tell its versions: see that it runs.")
+    return {"client": get_versions(), **versions}
+
+
+def compare_versions(versions: dict[str, Any]) -> str:
+    """See that what `ask_cluster_versions` told is the same everywhere.
+
+    Raises
+    ------
+    ClusterError
+        It is not.
+    """
     own = _flat(versions["client"])
     others = {"scheduler": versions["scheduler"], **versions["workers"]}
     differing = [
@@ -197,20 +218,6 @@ def check_cluster_versions(scheduler_file: Path) -> str:
     if differing:
         raise ClusterError(f"Versions differ ({'; '.join(differing)}): start the cluster from this environment.")
     return f"the same here and on {len(versions['workers'])} worker(s)"
-
-
-async def _cluster_versions(address: str) -> dict[str, Any]:
-    from distributed import Client
-
-    async def ask() -> dict[str, Any]:
-        async with Client(address, asynchronous=True, set_as_default=False) as client:
-            answer: dict[str, Any] = await client.get_versions(check=False)
-            return answer
-
-    try:
-        return await asyncio.wait_for(ask(), _TIMEOUT_S)
-    except (OSError, asyncio.TimeoutError) as error:
-        raise ClusterError(f"The scheduler at {address} did not tell its versions: see that it runs.") from error
 
 
 def _flat(versions: dict[str, Any]) -> dict[str, str]:

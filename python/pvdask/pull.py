@@ -36,6 +36,16 @@ class Catalogue:
     dataset: str = ""
     columns: tuple[tuple[str, str], ...] = ()
 
+    def guess(self) -> tuple[str, str, str] | None:
+        """The columns of x, y and z, as far as names tell.
+
+        Returns
+        -------
+        tuple of str or None
+            See `pvdask.positions.guess_positions`.
+        """
+        return guess_positions(self._numeric())
+
     def position_choices(self, axis: int) -> list[str]:
         """What the drop-down of one axis offers.
 
@@ -49,9 +59,8 @@ class Catalogue:
         list of str
             Display names of the numeric columns, the best guess first.
         """
-        names = self._numeric()
-        guess = guess_positions(names)
-        return best_first(names, guess[axis] if guess else None)
+        guess = self.guess()
+        return best_first(self._numeric(), guess[axis] if guess else None)
 
     def offered(self) -> list[tuple[str, bool]]:
         """What the array selection offers.
@@ -63,7 +72,7 @@ class Catalogue:
             not the guessed positions.
         """
         numeric = self._numeric()
-        positions = guess_positions(numeric) or ()
+        positions = self.guess() or ()
         return [(name, name in numeric and name not in positions) for name, kind in self.columns if kind != "nested"]
 
     def _numeric(self) -> list[str]:

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from pvdask.arguments import memory_limit, positive_count
-from pvdask.dask_cluster import clear_stale_scheduler_file
-from pvdask.errors import ClusterError, InputError, OptionError
+from pvdask.dask_cluster import clear_stale_scheduler_file, wait_for_end
+from pvdask.errors import InputError, OptionError
 from pvdask.launch import ClusterHandle, Stack
 
 HELP = "run a dask-mpi cluster in the foreground"
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
                 )
                 ready = True
                 _announce(cluster, arguments.threads)
-                _wait(cluster)
+                wait_for_end(cluster.process)
             finally:
                 log.muted = True  # what the ranks write while they are being stopped means nothing
     except (KeyboardInterrupt, SystemExit):
@@ -112,14 +112,6 @@ def _announce(cluster: ClusterHandle, threads: int) -> None:
     workers = f"{cluster.n_workers} worker(s) of {threads} thread(s)"
     print(f"ready: {cluster.address}, {workers}, scheduler file {cluster.scheduler_file}", flush=True)
     _say("stop it with Ctrl-C")
-
-
-def _wait(cluster: ClusterHandle) -> None:
-    status = cluster.process.wait()
-    if status != 0:
-        raise ClusterError(
-            f"The Dask cluster ended by itself (exit status {status}). The end of its log:\n{cluster.process.tail()}"
-        )
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,112 @@
+"""``pvdask render``: run a state file with pvbatch and write the picture."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from pvdask.arguments import picture_size, positive_count, positive_seconds
+from pvdask.launch import Stack, find_paraview
+from pvdask.rendering import BY_RANK, RenderJob, render
+
+HELP = "draw a ParaView state file on MPI ranks and write the picture"
+
+EXAMPLE = "pvdask render examples/gaia/gaia.pvsm -n 4 -o stars.png --scheduler-file scheduler.json --dataset stars"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("state", type=Path, metavar="STATE", help="state file that ParaView saved (.pvsm or .py)")
+    parser.add_argument("-n", "--ranks", dest="n_ranks", type=positive_count, default=2, metavar="RANKS", help="MPI ranks (2)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png", help="picture to write")
+    parser.add_argument("--scheduler-file", metavar="F", help="scheduler file, in place of the state's")
+    parser.add_argument("--dataset", metavar="NAME", help="published DataFrame, in place of the state's")
+    for axis in "xyz":
+        parser.add_argument(f"--{axis}", metavar="COLUMN", help=f"column of {axis}, in place of the state's")
+    parser.add_argument("--size", type=picture_size, metavar="WxH", help="size in pixels (default: the state's)")
+    parser.add_argument("--camera", type=Path, metavar="F.pvcc", help="camera, as the Adjust Camera dialog saves it")
+    parser.add_argument("--color-map", type=Path, metavar="F.json", help="colour map, as the Choose Preset dialog exports it")
+    parser.add_argument("--color-by", metavar="COLUMN", help=f"column to colour by, or {BY_RANK!r} for the MPI rank")
+    parser.add_argument("--timeout", type=positive_seconds, default=3600.0, metavar="S", help="seconds it may take (3600)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the picture, and print a line a rank.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        What `configure` asked for.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    PvdaskError
+        Where there is no picture, with the reason.
+    """
+    job = RenderJob(
+        arguments.state,
+        arguments.output,
+        arguments.size,
+        arguments.camera,
+        arguments.color_map,
+        arguments.color_by,
+        overrides_of(arguments),
+    )
+    job.check()
+    install = find_paraview()
+    show = (lambda line: print(line, file=sys.stderr)) if os.environ.get("PVDASK_LOG", "").lower() == "debug" else None
+    with Stack() as stack:
+        outcome = render(stack, install, arguments.n_ranks, job, timeout_s=arguments.timeout, on_line=show)
+    report(outcome)
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+def overrides_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """Properties of the source that the options name.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        With ``scheduler_file``, ``dataset``, ``x``, ``y`` and ``z``.
+
+    Returns
+    -------
+    dict of str to str
+        By the properties' names in the XML.
+    """
+    scheduler_file = arguments.scheduler_file and str(Path(arguments.scheduler_file).absolute())
+    named = {
+        "SchedulerFile": scheduler_file,
+        "Dataset": arguments.dataset,
+        "XColumn": arguments.x,
+        "YColumn": arguments.y,
+        "ZColumn": arguments.z,
+    }
+    return {name: value for name, value in named.items() if value}
+
+
+def report(outcome: dict[str, Any]) -> None:
+    """Print what each rank pulled.
+
+    Parameters
+    ----------
+    outcome : dict
+        What `pvdask.rendering.render` gave.
+    """
+    for name, source in outcome["sources"].items():
+        print(f"{name}: {source['status']}")
+        for rank, share in enumerate(source["ranks"]):
+            partitions = ", ".join(map(str, share["partitions"])) or "none"
+            print(
+                f"  rank {rank}: partition(s) {partitions}; {share['rows']:,} rows; {share['bytes_received']:,} bytes received, "
+                f"{share['bytes_copied']:,} copied; {share['path']}; {share['seconds']:.3f} s"
+            )

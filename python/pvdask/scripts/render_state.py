@@ -1,0 +1,267 @@
+"""Draw a state file and write the picture. Run by pvbatch on every rank count; its one argument is a job file (JSON).
+
+The job: ``state`` (.pvsm or .py), ``output`` (.png), ``size`` ([width, height] or null), ``camera`` (.pvcc or null),
+``color_map`` (.json or null), ``color_by`` (column, "rank", or null), ``frame_data`` (whether camera and radius are
+made from the data), ``report`` (where to write what was pulled).
+"""
+
+import json
+import math
+import os
+import sys
+import time
+
+from paraview import servermanager, simple
+
+RANK_ARRAY = "vtkProcessId"
+GAUSSIAN = "Point Gaussian"
+OPAQUE_GAUSSIAN = "Opaque Gaussian"
+
+
+class RenderError(Exception):
+    """What cannot be drawn; one sentence for a person."""
+
+
+def main(job_file):
+    with open(job_file, encoding="utf-8") as file:
+        job = json.load(file)
+    started = time.monotonic()
+    simple._DisableFirstRenderCameraReset()
+    try:
+        load(job["state"])
+        sources = dask_sources()
+        view = render_view(job["state"])
+        select_column(sources, job["color_by"])
+        reports = update(sources)
+        prefer_opaque_gaussian(view)
+        if job["frame_data"]:
+            frame_data(sources, view)
+        if job["color_map"]:
+            import_color_map(job["color_map"], view, job["color_by"])
+        if job["color_by"]:
+            color_by(view, job["color_by"], bool(job["color_map"]))
+        check_colors(view)
+        if job["camera"]:
+            read_camera(job["camera"], view)
+        save(job, view)
+    except RenderError as error:
+        finish(job, {"error": str(error)})
+        sys.stdout.flush()
+        os._exit(1) if servermanager.vtkProcessModule.GetProcessModule().GetNumberOfLocalPartitions() == 1 else sys.exit(1)
+    finish(job, {"sources": reports, "seconds": round(time.monotonic() - started, 3)})
+
+
+def finish(job, outcome):
+    """Tell the command that started this what came of it."""
+    with open(job["report"], "w", encoding="utf-8") as file:
+        json.dump(outcome, file)
+
+
+def load(state):
+    """Load a state file, or run a Python state."""
+    if state.endswith(".py"):
+        with open(state, encoding="utf-8") as file:
+            code = compile(file.read(), state, "exec")
+        exec(code, {"__name__": "__main__", "__file__": state})
+        return
+    simple.LoadState(state)
+
+
+def dask_sources():
+    """Sources of this plugin in the state, by their registered names."""
+    named = {name: proxy for (name, _), proxy in simple.GetSources().items()}
+    return {name: proxy for name, proxy in named.items() if proxy.GetProperty("RankReports") is not None}
+
+
+def render_view(state):
+    """The state's render view; the active one where it has several."""
+    views = [view for view in simple.GetViews() if view.IsA("vtkSMRenderViewProxy")]
+    active = simple.GetActiveView()
+    if active is not None and any(view.SMProxy == active.SMProxy for view in views):
+        return active
+    if not views:
+        raise RenderError(f"{state} holds no render view; save a state in which something is shown in 3D.")
+    return views[0]
+
+
+def select_column(sources, column):
+    """See that the column to colour by is brought along."""
+    if not column or column == "rank":
+        return
+    for source in sources.values():
+        source.UpdatePipelineInformation()
+        selected = list(source.ColumnArrays)
+        offered = list(source.GetProperty("ColumnArrays").GetAvailable())
+        if column in offered and column not in selected:
+            source.ColumnArrays = [*selected, column]
+
+
+def update(sources):
+    """Pull, and stop at the first error: a picture with missing points must not be written."""
+    reports = {}
+    for name, source in sources.items():
+        source.UpdatePipeline()
+        source.UpdatePropertyInformation()
+        if source.GetPropertyValue("Failed"):
+            raise RenderError(str(source.GetPropertyValue("Status")).removeprefix("Error: "))
+        lines = source.GetPropertyValue("RankReports")
+        lines = [lines] if isinstance(lines, str) else list(lines)
+        figures = ("TotalRows", "PulledRows", "DroppedRows", "BytesReceived", "BytesCopied")
+        reports[name] = {
+            "status": source.GetPropertyValue("Status"),
+            "ranks": [json.loads(line) for line in lines],
+            **{figure: source.GetPropertyValue(figure) for figure in figures},
+        }
+    return reports
+
+
+def shown(view):
+    """Representations that are drawn in the view and can be coloured."""
+    found = []
+    for representation in view.Representations:
+        proxy = servermanager._getPyProxy(representation.SMProxy)
+        if proxy.GetProperty("ColorArrayName") is not None and proxy.GetProperty("Visibility").GetData():
+            found.append(proxy)
+    return found
+
+
+def prefer_opaque_gaussian(view):
+    """Draw opaque Point Gaussians without moving points between ranks, where the compiled representation is loaded."""
+    for representation in shown(view):
+        offered = representation.GetProperty("Representation")
+        if offered is None or representation.Representation != GAUSSIAN or representation.Opacity < 1:
+            continue
+        if OPAQUE_GAUSSIAN in list(offered.GetAvailable()):
+            representation.SetRepresentationType(OPAQUE_GAUSSIAN)
+
+
+def frame_data(sources, view):
+    """Look at all of the data, from where the state looks; a star is a fifth as wide as the mean distance to the next."""
+    for source in sources.values():
+        bounds = source.GetDataInformation().GetBounds()
+        extents = [max(high - low, 0.0) for low, high in zip(bounds[::2], bounds[1::2], strict=True)]
+        largest = max(extents) or 1.0
+        volume = math.prod(max(extent, largest * 1e-3) for extent in extents)
+        radius = 0.1 * (volume / max(source.GetPropertyValue("PulledRows"), 1)) ** (1 / 3)
+        for representation in shown(view):
+            for name in ("GaussianRadius", "OpaqueGaussianRadius"):
+                if representation.GetProperty(name) is not None:
+                    setattr(representation, name, max(radius, largest * 1e-3))
+    simple.ResetCamera(view)
+    view.CenterOfRotation = view.CameraFocalPoint
+
+
+def color_by(view, column, keep_range):
+    """Colour everything that has the column, with a legend."""
+    colored = 0
+    for representation in shown(view):
+        if column == "rank":
+            colored += color_by_rank(representation, view)
+            continue
+        if column in representation.Input.PointData.keys():
+            hide_legends(view)
+            simple.ColorBy(representation, ("POINTS", column))
+            lut = simple.GetColorTransferFunction(column)
+            if not keep_range and not is_preset(lut):
+                representation.RescaleTransferFunctionToDataRange(False, True)
+            show_legend(lut, view, column)
+            colored += 1
+    if not colored:
+        have = sorted({name for representation in shown(view) for name in representation.Input.PointData.keys()})
+        raise RenderError(f"--color-by: nothing that is shown has a column {column!r}; there are: {', '.join(map(repr, have))}.")
+
+
+def is_preset(lut):
+    """Whether the state brought a colour map of its own for this column."""
+    return lut.GetProperty("ScalarRangeInitialized") is not None and bool(lut.ScalarRangeInitialized)
+
+
+def color_by_rank(representation, view):
+    """Colour each point by the rank that draws it."""
+    ids = simple.ProcessIds(Input=representation.Input) if hasattr(simple, "ProcessIds") else simple.ProcessIdScalars(
+        Input=representation.Input
+    )
+    new = simple.Show(ids, view)
+    for name in ("Representation", "GaussianRadius", "ShaderPreset", "OpaqueGaussianRadius", "OpaqueGaussianShaderPreset"):
+        if new.GetProperty(name) is not None and representation.GetProperty(name) is not None:
+            setattr(new, name, getattr(representation, name))
+    prefer_opaque_gaussian(view)
+    simple.Hide(representation.Input, view)
+    hide_legends(view)
+    ids.UpdatePipeline()
+    simple.ColorBy(new, ("POINTS", "ProcessId" if "ProcessId" in ids.PointData.keys() else RANK_ARRAY))
+    lut = simple.GetColorTransferFunction("ProcessId" if "ProcessId" in ids.PointData.keys() else RANK_ARRAY)
+    n_ranks = servermanager.vtkProcessModule.GetProcessModule().GetNumberOfLocalPartitions()
+    lut.InterpretValuesAsCategories = 1
+    names = [str(rank) for rank in range(n_ranks)]
+    lut.Annotations = [text for name in names for text in (name, f"rank {name}")]
+    palette = [0.12, 0.47, 0.71, 1.0, 0.5, 0.05, 0.17, 0.63, 0.17, 0.84, 0.15, 0.16, 0.58, 0.4, 0.74, 0.55, 0.34, 0.29]
+    lut.IndexedColors = [palette[index % len(palette)] for index in range(3 * n_ranks)]
+    show_legend(lut, view, "rank")
+    return 1
+
+
+def hide_legends(view):
+    """Legends of other columns would be wrong now."""
+    for representation in list(view.Representations):
+        if representation.GetXMLName() == "ScalarBarWidgetRepresentation":
+            representation.Visibility = 0
+
+
+def show_legend(lut, view, title):
+    """The legend of one colour map."""
+    bar = simple.GetScalarBar(lut, view)
+    bar.Title = title
+    bar.ComponentTitle = ""
+    bar.TitleFontFamily = "Times"  # ParaView's own Arial draws square brackets as round ones
+    bar.Visibility = 1
+
+
+def import_color_map(path, view, column):
+    """Apply a colour map in ParaView's own preset format."""
+    with open(path, encoding="utf-8") as file:
+        presets = json.load(file)
+    name = presets[0]["Name"]
+    if not simple.ImportPresets(path):
+        raise RenderError(f"--color-map: ParaView cannot read {path} as colour presets; save it from the Choose Preset dialog.")
+    columns = [column] if column and column != "rank" else [
+        representation.ColorArrayName[1] for representation in shown(view) if representation.ColorArrayName[1]
+    ]
+    for each in columns:
+        lut = simple.GetColorTransferFunction(each)
+        lut.ApplyPreset(name, False)
+        lut.ScalarRangeInitialized = 1
+
+
+def check_colors(view):
+    """Refuse to draw stars in one flat colour where the state meant to colour them."""
+    for representation in shown(view):
+        association, name = representation.ColorArrayName[0], representation.ColorArrayName[1]
+        if not name or association != "POINTS":
+            continue
+        have = list(representation.Input.PointData.keys())
+        if representation.Input.PointData.GetNumberOfArrays() and name not in have:
+            raise RenderError(
+                f"The state colours by {name!r}, which the data do not have; they have {', '.join(map(repr, sorted(have)))}. "
+                "Choose one with --color-by."
+            )
+
+
+def read_camera(path, view):
+    """Take the camera from a file that ParaView's Adjust Camera dialog saved."""
+    reader = servermanager.vtkSMCameraConfigurationReader()
+    reader.SetRenderViewProxy(view.SMProxy)
+    if not reader.ReadConfiguration(path):
+        raise RenderError(f"--camera: ParaView cannot read {path} as a camera; save it from the Adjust Camera dialog.")
+
+
+def save(job, view):
+    """Write the picture: whole or not at all."""
+    size = job["size"] or list(view.ViewSize)
+    part = f"{job['output']}.part.png"
+    simple.SaveScreenshot(part, view, ImageResolution=size)
+    os.replace(part, job["output"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
