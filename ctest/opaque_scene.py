@@ -3,14 +3,17 @@
 Every rank makes the same points from one seed and keeps every n-th of them, so that the ranks overlap everywhere in
 space: the arrangement that ordered compositing has to undo by moving points, and that a depth test does not mind.
 
-    pvbatch opaque_scene.py '{"plugin": ..., "representation": "Opaque Gaussian", "picture": ..., "report": ...}'
+    pvbatch opaque_scene.py '{"representation": "Opaque Gaussian", "n_side": 30, "radius": 0.02, "report": "x.json"}'
 """
+
+# Before anything that can raise: a script that ends before this import leaves pvbatch's other ranks waiting.
+from paraview import simple  # isort: skip
 
 import json
 import sys
+import time
 
-# Before anything that can raise: a script that ends before this import leaves pvbatch's other ranks waiting.
-from paraview import simple
+from vtkmodules.util.numpy_support import vtk_to_numpy
 
 SOURCE = """
 import numpy as np
@@ -29,7 +32,8 @@ if n_side:
     xyz = np.column_stack([u.ravel(), v.ravel(), 0.3 * np.sin(7 * u.ravel() + 3 * v.ravel())])
 else:
     xyz = np.random.default_rng(5).uniform(-1, 1, (n_cloud, 3))
-brightness = np.linspace(0, 1, len(xyz))[rank::n_ranks].astype(np.float32)
+number = np.arange(len(xyz))[rank::n_ranks]
+brightness = np.linspace(0, 1, len(xyz))[number].astype(np.float32)
 xyz = np.ascontiguousarray(xyz[rank::n_ranks], dtype=np.float32)
 points = vtkPoints()
 points.SetData(numpy_to_vtk(xyz, deep=True))
@@ -39,9 +43,10 @@ ids = np.column_stack([np.ones(len(xyz)), np.arange(len(xyz))]).astype(np.int64)
 cells = vtkCellArray()
 cells.SetCells(len(xyz), numpy_to_vtkIdTypeArray(ids, deep=True))
 output.SetVerts(cells)
-array = numpy_to_vtk(brightness, deep=True)
-array.SetName("brightness")
-output.GetPointData().AddArray(array)
+for name, values in dict(number=number, brightness=brightness).items():
+    array = numpy_to_vtk(values, deep=True)
+    array.SetName(name)
+    output.GetPointData().AddArray(array)
 """
 
 
@@ -67,44 +72,81 @@ def style(display, options):
     prefix = {"Point Gaussian": "", "Opaque Gaussian": "Opaque"}.get(options["representation"])
     if prefix is not None:
         setattr(display, prefix + "GaussianRadius", options["radius"])
-        setattr(display, prefix + "ShaderPreset", options.get("preset", "Sphere"))
-    for name, value in options.get("properties", {}).items():
-        setattr(display, name, value)
-    display.Opacity = options.get("opacity", 1.0)
+        setattr(display, prefix + "ShaderPreset", "Sphere")
+    change(display, options.get("properties", {}))
     if options.get("color_by"):
         simple.ColorBy(display, ("POINTS", options["color_by"]))
-        colors = simple.GetColorTransferFunction(options["color_by"])
-        colors.RescaleTransferFunction(0.0, 1.0)
-        if options.get("opacity_mapping"):
-            colors.EnableOpacityMapping = 1
+        simple.GetColorTransferFunction(options["color_by"]).RescaleTransferFunction(0.0, 1.0)
+
+
+def change(display, properties):
+    """Set properties of the representation, or of its colour map where the name begins with ``LookupTable.``"""
+    for name, value in properties.items():
+        owner, _, name = name.rpartition(".")
+        setattr(getattr(display, owner) if owner else display, name, value)
+
+
+def delivered_numbers(view, display):
+    """Numbers of the points that rank 0 was given to draw."""
+    representation = display.GetClientSideObject().GetActiveRepresentation()
+    blocks = view.GetClientSideObject().GetDeliveryManager().GetDeliveredPiece(representation, False)
+    block = blocks.GetBlock(0)
+    return sorted(vtk_to_numpy(block.GetPointData().GetArray("number")).tolist()) if block else []
+
+
+def uses_ordered_compositing(view):
+    """Whether the last picture was composited in the ranks' order in space, for which points are moved between ranks."""
+    return bool(view.GetClientSideObject().GetUseOrderedCompositing())
+
+
+def make_source(options):
+    """The points, or a sphere round each."""
+    source = simple.ProgrammableSource(OutputDataSetType="vtkPolyData")
+    source.Script = SOURCE.format(n_side=options.get("n_side", 0), n_cloud=options.get("n_cloud", 0))
+    if not options.get("glyph"):
+        return source
+    glyph = simple.Glyph(Input=source, GlyphType="Sphere", GlyphMode="All Points")
+    glyph.ScaleArray = ["POINTS", "No scale array"]
+    glyph.OrientationArray = ["POINTS", "No orientation array"]
+    glyph.ScaleFactor = 2 * options["radius"]
+    return glyph
+
+
+def timed_renders(view, n_frames):
+    """Seconds a frame, with the camera moved a little for each."""
+    start = time.perf_counter()
+    for _ in range(n_frames):
+        view.GetActiveCamera().Azimuth(1.0)
+        simple.Render(view)
+    return (time.perf_counter() - start) / n_frames
 
 
 def main():
     """Make the scene, draw it, and say how it was composited."""
     options = json.loads(sys.argv[1])
-    if options.get("plugin"):
-        simple.LoadPlugin(options["plugin"], remote=False, ns=globals())
-    source = simple.ProgrammableSource(OutputDataSetType="vtkPolyData")
-    source.Script = SOURCE.format(n_side=options.get("n_side", 0), n_cloud=options.get("n_cloud", 0))
-    if options.get("glyph"):
-        source = simple.Glyph(Input=source, GlyphType="Sphere", GlyphMode="All Points")
-        source.ScaleArray = ["POINTS", "No scale array"]
-        source.ScaleFactor = 2 * options["radius"]
-        source.OrientationArray = ["POINTS", "No orientation array"]
+    source = make_source(options)
+    source.UpdatePipeline()
     view = make_view(options)
+    start = time.perf_counter()
     display = simple.Show(source, view)
     style(display, options)
     simple.Render(view)
-    first = bool(view.GetClientSideObject().GetUseOrderedCompositing())
-    for name, value in options.get("afterwards", {}).items():
-        setattr(display, name, value)
-    simple.SaveScreenshot(options["picture"], view, ImageResolution=view.ViewSize, OverrideColorPalette="")
     report = {
-        "points": source.GetDataInformation().GetNumberOfPoints(),
-        "ordered_at_first": first,
-        "ordered": bool(view.GetClientSideObject().GetUseOrderedCompositing()),
-        "representations": list(display.GetProperty("Representation").Available),
+        "first_picture_s": time.perf_counter() - start,
+        "ordered": uses_ordered_compositing(view),
+        "choices": list(display.GetProperty("Representation").Available),
     }
+    if options.get("delivered"):
+        report["delivered"] = delivered_numbers(view, display)
+    if options.get("frames"):
+        report["frame_s"] = timed_renders(view, options["frames"])
+    if options.get("picture"):
+        simple.SaveScreenshot(options["picture"], view, ImageResolution=view.ViewSize)
+    report["states"] = []
+    for properties in options.get("states", []):
+        change(display, properties)
+        simple.Render(view)
+        report["states"].append(uses_ordered_compositing(view))
     with open(options["report"], "w", encoding="utf-8") as stream:
         json.dump(report, stream)
 

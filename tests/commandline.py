@@ -1,4 +1,4 @@
-"""Runs one command of ``pvdask`` in a process of its own, errors shown as the command line shows them."""
+"""Runs one command of ``pvdask`` in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,23 +9,11 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "python"
 
-_MAIN = """
-import argparse, importlib, sys
-from pvdask.errors import PvdaskError
-command = importlib.import_module(f"pvdask.commands.{sys.argv[1]}")
-parser = argparse.ArgumentParser(prog=f"pvdask {sys.argv[1]}")
-command.configure(parser)
-try:
-    sys.exit(command.run(parser.parse_args(sys.argv[2:])))
-except PvdaskError as error:
-    sys.exit(f"pvdask: error: {error}")
-"""
-
 
 def start_command(*words: str, **environment: str) -> subprocess.Popen[str]:
     """Start a command, its standard output and error to be read."""
     return subprocess.Popen(
-        [sys.executable, "-c", _MAIN, *words],
+        [sys.executable, "-m", "pvdask.cli", *words],
         env={**os.environ, "PYTHONPATH": str(SOURCE), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
-from pvdask.dask_cluster import read_scheduler_address, scheduler_identity
 from pvdask.display import answering_display
-from pvdask.environment import (
-    PLUGIN_DIR_VARIABLE,
-    compiled_plugins,
-    mpi_command,
-    paraview_environment,
-    project_layout,
-    thread_limits,
-)
-from pvdask.errors import ClusterError, InputError, OptionError, SetupError
+from pvdask.errors import OptionError, SetupError
 from pvdask.launch import BatchDeadlineError, ParaViewInstall, Stack
 from pvdask.markers import marked_processes
 
@@ -104,6 +92,14 @@ def test_a_stack_leaves_no_folder_and_no_handler() -> None:
     assert marked_processes(stack.marker) == []
 
 
+def test_the_folder_is_where_all_hosts_of_a_job_see_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLURM_JOB_NUM_NODES", "2")
+    with Stack() as stack:
+        assert stack.folder.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_exception_ends_the_stack_and_goes_on() -> None:
     stack = Stack()
 
@@ -140,54 +136,6 @@ def mapped_shared_memory(pid: int) -> set[str]:
     except OSError:
         return set()
     return {line.split(maxsplit=5)[-1] for line in lines if "/dev/shm/vader" in line or "/dev/shm/sm_seg" in line}
-
-
-# --- environments
-
-
-def test_the_environment_names_packages_and_plugins(install: ParaViewInstall, tmp_path: Path) -> None:
-    extra = tmp_path / "a & b.xml"
-    environment = paraview_environment(install, extra_plugins=[extra], workdir=tmp_path)
-    entries = ElementTree.parse(environment["PV_PLUGIN_CONFIG_FILE"]).getroot().findall("Plugin")
-    names = [Path(entry.attrib["filename"]) for entry in entries]
-    assert set(project_layout().xml_files) | {extra} <= set(names)
-    assert all(entry.attrib["auto_load"] == "1" for entry in entries)
-    folders = environment["PYTHONPATH"].split(os.pathsep)
-    assert any((Path(folder) / "pvdask_plugin").is_dir() for folder in folders)
-    assert any((Path(folder) / "dask").is_dir() for folder in folders)
-
-
-def test_what_the_caller_set_stays(install: ParaViewInstall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMPI_MCA_btl", "self,tcp")
-    monkeypatch.setenv("LP_NUM_THREADS", "7")
-    monkeypatch.setenv("PYTHONPATH", "/mine")
-    environment = paraview_environment(install, workdir=tmp_path)
-    assert environment["OMPI_MCA_btl"] == "self,tcp"
-    assert environment["PYTHONPATH"].endswith(f"{os.pathsep}/mine")
-    assert thread_limits(2)["LP_NUM_THREADS"] == "7"
-
-
-def test_compiled_plugins_are_looked_for_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "Opaque").mkdir()
-    for name in ("Opaque/Opaque.so", "libOpaqueModule.so"):
-        (tmp_path / name).touch()
-    monkeypatch.setenv(PLUGIN_DIR_VARIABLE, str(tmp_path))
-    assert compiled_plugins(project_layout()) == [tmp_path / "Opaque/Opaque.so"]
-    monkeypatch.setenv(PLUGIN_DIR_VARIABLE, str(tmp_path / "none"))
-    with pytest.raises(SetupError, match="is no folder"):
-        compiled_plugins(project_layout())
-
-
-def test_no_mpiexec_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SetupError, match="There is no mpiexec on the PATH"):
-        mpi_command(2, ["true"])
-
-
-def test_the_mpiexec_beside_the_program_is_taken(tmp_path: Path) -> None:
-    own = tmp_path / "mpiexec"
-    own.touch(mode=0o755)
-    assert mpi_command(3, [str(tmp_path / "pvserver"), "-x"]) == [str(own), "-n", "3", str(tmp_path / "pvserver"), "-x"]
 
 
 # --- pvbatch
@@ -302,81 +250,3 @@ def test_no_xvfb_is_one_sentence(stack: Stack, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SetupError, match="Xvfb is not installed: install it"):
         stack.display()
-
-
-# --- clusters
-
-
-def test_a_cluster_listens_on_loopback_and_goes(tmp_path: Path) -> None:
-    path = tmp_path / "scheduler.json"
-    with Stack() as stack:
-        cluster = stack.start_cluster(2, threads=2, memory_limit="1GB", scheduler_file=path)
-        identity = scheduler_identity(cluster.address)
-        assert identity is not None
-        workers = identity["workers"].values()
-        assert [worker["nthreads"] for worker in workers] == [2, 2]
-        assert {worker["memory_limit"] for worker in workers} == {10**9}
-        assert all(address.startswith("tcp://127.0.0.1:") for address in [cluster.address, *identity["workers"]])
-        assert all(Path(worker["local_directory"]).is_relative_to(stack.folder) for worker in workers)
-        assert read_scheduler_address(path) == cluster.address
-    assert not path.exists()
-    assert scheduler_identity(cluster.address, timeout_s=1.0) is None
-
-
-def test_a_cluster_survives_a_lost_worker(stack: Stack) -> None:
-    cluster = stack.start_cluster(2)
-    ranks = [pid for pid in marked_processes(cluster.process.marker) if pid != cluster.process.pid]
-    worker = next(pid for pid in ranks if b"\0PMIX_RANK=2\0" in Path(f"/proc/{pid}/environ").read_bytes())
-    os.kill(worker, signal.SIGKILL)
-
-    def one_left() -> bool:
-        identity = scheduler_identity(cluster.address)
-        return identity is not None and len(identity["workers"]) == 1
-
-    assert wait_until(one_left)
-    time.sleep(1.0)  # mpiexec would have ended the rest by now
-    assert one_left()
-    assert cluster.process.returncode is None
-
-
-def test_a_cluster_that_cannot_start_shows_its_log(stack: Stack) -> None:
-    with pytest.raises(ClusterError, match=r"(?s)ended while it started \(exit status \d+\).*nowhere0"):
-        stack.start_cluster(1, interface="nowhere0")
-    assert marked_processes(stack.marker) == []
-
-
-def test_a_cluster_that_takes_too_long_is_ended(stack: Stack, tmp_path: Path) -> None:
-    path = tmp_path / "scheduler.json"
-    with pytest.raises(ClusterError, match=r"Only 0 of 1 Dask workers registered within 0\.01 s"):
-        stack.start_cluster(1, scheduler_file=path, timeout_s=0.01)
-    assert marked_processes(stack.marker) == []
-    assert not path.exists()
-
-
-@pytest.mark.parametrize("text", ['{"address": "tcp://127', "[]", "", '{"type": "Scheduler"}'])
-def test_a_file_that_is_no_scheduler_file_is_refused_and_kept(text: str, stack: Stack, tmp_path: Path) -> None:
-    path = tmp_path / "scheduler.json"
-    path.write_text(text)
-    with pytest.raises(InputError, match="is not a scheduler file, or is cut short"):
-        stack.start_cluster(1, scheduler_file=path)
-    assert path.read_text() == text
-
-
-def test_a_scheduler_that_accepts_and_is_silent_does_not_answer() -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        began = time.monotonic()
-        assert scheduler_identity(f"tcp://127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.5) is None
-        assert time.monotonic() - began < 5
-
-
-def test_the_session_cluster_computes(cluster) -> None:
-    from distributed import Client
-
-    async def total() -> int:
-        async with Client(cluster.address, asynchronous=True, set_as_default=False) as client:
-            return await client.submit(sum, [1, 2, 3])
-
-    assert asyncio.run(total()) == 6
-    assert cluster.scheduler_file.is_relative_to(tempfile.gettempdir())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from pvdask.errors import OptionError
 
@@ -68,7 +68,7 @@ def assign(rows: Sequence[int], n_ranks: int) -> list[list[Piece]]:
     borders = _borders(ends, n_ranks)
     shares = []
     partition = 0
-    for first, last in zip(borders, borders[1:], strict=False):
+    for first, last in pairwise(borders):
         partition, share = _run(ends, partition, first, last)
         shares.append(share)
     return shares

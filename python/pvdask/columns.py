@@ -164,7 +164,7 @@ def _number(series: pd.Series[Any], target: np.dtype[Any]) -> np.ndarray[Any, An
         return series.to_numpy().astype(target, copy=False)
     if isinstance(dtype, pd.ArrowDtype) and "decimal" in str(dtype):
         series = series.astype("double[pyarrow]")
-    if dtype == object:
+    if isinstance(dtype, np.dtype):  # of objects, numbers are dealt with above
         filled = [np.nan if value is None or value is pd.NA else value for value in series]
         return np.array([float(value) for value in filled], dtype="f8").astype(target)
     if series.isna().any():

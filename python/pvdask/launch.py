@@ -15,7 +15,7 @@ from typing import Any
 
 from pvdask.dask_cluster import ClusterShape, clear_stale_scheduler_file, remove_scheduler_file, wait_until_ready
 from pvdask.display import answering_display, start_display, stop_display
-from pvdask.environment import mpi_command, paraview_environment, thread_limits
+from pvdask.environment import in_several_host_job, mpi_command, paraview_environment, thread_limits
 from pvdask.guard import Guard
 from pvdask.markers import end_marked, new_marker
 from pvdask.paraview_install import ParaViewInstall, find_paraview
@@ -99,7 +99,8 @@ class Stack:
         with stop_signals_held():
             guard = self._guard = Guard(self.marker)
             self._at_end.callback(guard.dismiss)
-            self.folder = Path(tempfile.mkdtemp(prefix="pvdask-"))
+            parent = Path.cwd() if in_several_host_job() else None  # the other hosts read the plugin list in it
+            self.folder = Path(tempfile.mkdtemp(prefix="pvdask-", dir=parent))
             guard.remove_later(self.folder)
             self._at_end.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self._at_end.callback(end_marked, self.marker)

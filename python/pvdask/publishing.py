@@ -152,7 +152,7 @@ def _csv_files(paths: Sequence[str]) -> list[str]:
 
 def _persist(client: Any, frame: Any, paths: Sequence[str]) -> Any:
     """The frame in the workers' memory, spread evenly; progress is shown partition by partition."""
-    from distributed import as_completed, wait
+    from distributed import as_completed
 
     persisted = frame.persist()
     futures = _futures(persisted)
@@ -162,9 +162,29 @@ def _persist(client: Any, frame: Any, paths: Sequence[str]) -> Any:
     for future in futures:
         if future.status != "finished":
             raise InputError(_unreadable(paths, future.exception()))
-    client.rebalance(persisted)
-    wait(futures)
-    return persisted
+    return _spread(client, persisted, futures)
+
+
+def _spread(client: Any, frame: Any, futures: Sequence[Any]) -> Any:
+    """The same frame with as many partitions on each worker as on any other, neighbours together.
+
+    ``Client.rebalance`` moves nothing as long as no worker's memory is a third full, so that a table that is small for the
+    cluster would stay on the worker that read it, and all ranks would wait for that one.
+    """
+    import dask.dataframe as dd
+    from distributed import wait
+    from toolz.functoolz import identity
+
+    workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    moved = []
+    for index, future in enumerate(futures):
+        worker = workers[index * len(workers) // len(futures)]
+        moved.append(client.submit(identity, future, workers=[worker], allow_other_workers=True, pure=False))
+    wait(moved)
+    divisions = frame.divisions if frame.known_divisions else None
+    spread = dd.from_delayed(moved, meta=frame._meta, divisions=divisions, verify_meta=False, prefix="pvdask").persist()
+    wait(spread)
+    return spread
 
 
 def _futures(frame: Any) -> list[Any]:
@@ -183,7 +203,10 @@ def _unreadable(paths: Sequence[str], error: BaseException | None) -> str:
     shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" -+|")]
     reason = lines[0] if lines else type(error).__name__
-    return f"{shown} cannot be read as a table ({reason[:300].rstrip('.')}); expected CSV or Parquet with the same columns in every row."
+    return (
+        f"{shown} cannot be read as a table ({reason[:300].rstrip('.')}); expected CSV or Parquet with the same columns in "
+        "every row."
+    )
 
 
 def _shares(client: Any, frame: Any, lengths: Sequence[int]) -> tuple[WorkerShare, ...]:

@@ -45,7 +45,9 @@ class RenderJob:
     overrides : mapping of str to str
         Properties of the source that go before the state's, by their names in the XML.
     frame_data : bool
-        Whether camera and radius are made from the data, in place of the state's.
+        Whether the camera is moved to show all of the data, in place of the state's.
+    fit_radius : bool
+        Whether the stars' radius is made from how close they are, in place of the state's.
     """
 
     state: Path
@@ -56,6 +58,7 @@ class RenderJob:
     color_by: str | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     frame_data: bool = False
+    fit_radius: bool = False
 
     def check(self) -> None:
         """See that the files are there before anything is started.
@@ -142,6 +145,7 @@ def _content(job: RenderJob, report: Path) -> dict[str, Any]:
         "color_map": str(job.color_map.absolute()) if job.color_map else None,
         "color_by": job.color_by,
         "frame_data": job.frame_data,
+        "fit_radius": job.fit_radius,
         "report": str(report),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 
 from pvdask.arguments import positive_count
@@ -92,10 +93,11 @@ def _jobs(arguments: argparse.Namespace, connection: Connection) -> list[RenderJ
         chosen = _choose_columns(arguments, connection)
         overrides |= dict(zip(("XColumn", "YColumn", "ZColumn"), chosen[:3], strict=True))
         color = color or chosen[3]
-    frame_data = bool(arguments.input)
-    stars = RenderJob(state, arguments.output / "stars.png", color_by=color, overrides=overrides, frame_data=frame_data)
-    ranks = RenderJob(state, arguments.output / "ranks.png", color_by=BY_RANK, overrides=overrides, frame_data=frame_data)
-    return [stars, ranks]
+    job = partial(RenderJob, state, overrides=overrides, frame_data=bool(arguments.input), fit_radius=True)
+    return [
+        job(output=arguments.output / "stars.png", color_by=color),
+        job(output=arguments.output / "ranks.png", color_by=BY_RANK),
+    ]
 
 
 def _choose_columns(arguments: argparse.Namespace, connection: Connection) -> tuple[str, str, str, str | None]:

@@ -1,8 +1,8 @@
 """Draw a state file and write the picture. Run by pvbatch on every rank count; its one argument is a job file (JSON).
 
 The job: ``state`` (.pvsm or .py), ``output`` (.png), ``size`` ([width, height] or null), ``camera`` (.pvcc or null),
-``color_map`` (.json or null), ``color_by`` (column, "rank", or null), ``frame_data`` (whether camera and radius are
-made from the data), ``report`` (where to write what was pulled).
+``color_map`` (.json or null), ``color_by`` (column, "rank", or null), ``frame_data`` and ``fit_radius`` (whether the
+camera and the radius are made from the data), ``report`` (where to write what was pulled).
 """
 
 import json
@@ -13,9 +13,23 @@ import time
 
 from paraview import servermanager, simple
 
-RANK_ARRAY = "vtkProcessId"
 GAUSSIAN = "Point Gaussian"
 OPAQUE_GAUSSIAN = "Opaque Gaussian"
+OPAQUE_NAMES = {
+    "GaussianRadius": "OpaqueGaussianRadius",
+    "ShaderPreset": "OpaqueShaderPreset",
+    "CustomTriangleScale": "OpaqueCustomTriangleScale",
+    "CustomShader": "OpaqueCustomShader",
+    "Emissive": "OpaqueEmissive",
+    "ScaleByArray": "OpaqueScaleByArray",
+    "SetScaleArray": "OpaqueScaleArray",
+    "ScaleArrayComponent": "OpaqueScaleArrayComponent",
+    "UseScaleFunction": "OpaqueUseScaleFunction",
+    "OpacityByArray": "OpaqueOpacityByArray",
+    "OpacityArray": "OpaqueOpacityArray",
+    "OpacityArrayComponent": "OpaqueOpacityArrayComponent",
+}
+"""Properties of Point Gaussian, and what Opaque Gaussian calls them."""
 
 
 class RenderError(Exception):
@@ -35,7 +49,9 @@ def main(job_file):
         reports = update(sources)
         prefer_opaque_gaussian(view)
         if job["frame_data"]:
-            frame_data(sources, view)
+            frame_data(view)
+        if job["fit_radius"]:
+            fit_radius(sources, view)
         if job["color_map"]:
             import_color_map(job["color_map"], view, job["color_by"])
         if job["color_by"]:
@@ -132,11 +148,27 @@ def prefer_opaque_gaussian(view):
         if offered is None or representation.Representation != GAUSSIAN or representation.Opacity < 1:
             continue
         if OPAQUE_GAUSSIAN in list(offered.GetAvailable()):
+            for name, opaque_name in OPAQUE_NAMES.items():
+                copy_property(representation, name, representation, opaque_name)
+            representation.UpdateVTKObjects()
             representation.SetRepresentationType(OPAQUE_GAUSSIAN)
 
 
-def frame_data(sources, view):
-    """Look at all of the data, from where the state looks; a star is a fifth as wide as the mean distance to the next."""
+def copy_property(source, name, target, target_name):
+    """Give a property the other's value, where both are there."""
+    from_property, to_property = source.SMProxy.GetProperty(name), target.SMProxy.GetProperty(target_name)
+    if from_property is not None and to_property is not None:
+        to_property.Copy(from_property)
+
+
+def frame_data(view):
+    """Look at all of the data, from the direction that the state looks in."""
+    simple.ResetCamera(view)
+    view.CenterOfRotation = view.CameraFocalPoint
+
+
+def fit_radius(sources, view):
+    """Make a star's radius a tenth of the mean distance between stars, so that few hide each other."""
     for source in sources.values():
         bounds = source.GetDataInformation().GetBounds()
         extents = [max(high - low, 0.0) for low, high in zip(bounds[::2], bounds[1::2], strict=True)]
@@ -147,8 +179,6 @@ def frame_data(sources, view):
             for name in ("GaussianRadius", "OpaqueGaussianRadius"):
                 if representation.GetProperty(name) is not None:
                     setattr(representation, name, max(radius, largest * 1e-3))
-    simple.ResetCamera(view)
-    view.CenterOfRotation = view.CameraFocalPoint
 
 
 def color_by(view, column, keep_range):
@@ -178,19 +208,19 @@ def is_preset(lut):
 
 def color_by_rank(representation, view):
     """Colour each point by the rank that draws it."""
-    ids = simple.ProcessIds(Input=representation.Input) if hasattr(simple, "ProcessIds") else simple.ProcessIdScalars(
-        Input=representation.Input
-    )
+    # Called Process Id Scalars up to ParaView 5.11, Process Ids from 5.12 on, and their arrays differ as well.
+    make_ids = getattr(simple, "ProcessIds", None) or simple.ProcessIdScalars
+    ids = make_ids(Input=representation.Input)
+    ids.UpdatePipeline()
+    (array,) = set(ids.PointData.keys()) - set(representation.Input.PointData.keys())
     new = simple.Show(ids, view)
-    for name in ("Representation", "GaussianRadius", "ShaderPreset", "OpaqueGaussianRadius", "OpaqueGaussianShaderPreset"):
-        if new.GetProperty(name) is not None and representation.GetProperty(name) is not None:
-            setattr(new, name, getattr(representation, name))
-    prefer_opaque_gaussian(view)
+    for name in ("Representation", "Opacity", *OPAQUE_NAMES, *OPAQUE_NAMES.values()):
+        copy_property(representation, name, new, name)
+    new.UpdateVTKObjects()
     simple.Hide(representation.Input, view)
     hide_legends(view)
-    ids.UpdatePipeline()
-    simple.ColorBy(new, ("POINTS", "ProcessId" if "ProcessId" in ids.PointData.keys() else RANK_ARRAY))
-    lut = simple.GetColorTransferFunction("ProcessId" if "ProcessId" in ids.PointData.keys() else RANK_ARRAY)
+    simple.ColorBy(new, ("POINTS", array))
+    lut = simple.GetColorTransferFunction(array)
     n_ranks = servermanager.vtkProcessModule.GetProcessModule().GetNumberOfLocalPartitions()
     lut.InterpretValuesAsCategories = 1
     names = [str(rank) for rank in range(n_ranks)]

@@ -1,0 +1,98 @@
+"""Pictures of the same points at several rank counts: drawing them, laying them over each other, counting what is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pvdask.environment import compiled_plugins, project_layout
+from pvdask.launch import ParaViewInstall, Stack
+
+SCENE = Path(__file__).resolve().parents[1] / "ctest" / "opaque_scene.py"
+RANKS = (1, 2, 3, 5)
+GRID = {"n_side": 30, "radius": 0.02}  # 900 points, further apart than they are wide
+CLOUD = {"n_cloud": 12_366, "radius": 0.012}  # overlapping, also across the ranks' boundaries
+N_GRID = 900
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture, height x width x 3 of int, and what the view reported."""
+
+    pixels: np.ndarray
+    report: dict[str, Any]
+
+    @property
+    def n_lit(self) -> int:
+        """Pixels that are not background."""
+        return int(lit(self.pixels).sum())
+
+
+class Studio:
+    """Draws scenes with one ParaView, into one folder."""
+
+    def __init__(self, stack: Stack, install: ParaViewInstall, folder: Path) -> None:
+        self.stack = stack
+        self.install = install
+        self.folder = folder
+        self._n_drawn = 0
+
+    def draw(self, n_ranks: int, env: Mapping[str, str] | None = None, **options: Any) -> Drawn:
+        """Draw one scene on `n_ranks` ranks; a run that does not end rightly fails the test."""
+        self._n_drawn += 1
+        stem = self.folder / f"scene{self._n_drawn}"
+        options.update(picture=str(stem.with_suffix(".png")), report=str(stem.with_suffix(".json")))
+        run = self.stack.run_batch(
+            self.install, n_ranks, SCENE, [json.dumps(options)], timeout_s=120, env=dict(env or {})
+        )
+        assert run.returncode == 0, f"{n_ranks} ranks, {options}: {run.stdout}{run.stderr}"
+        with Image.open(options["picture"]) as image:
+            pixels = np.asarray(image.convert("RGB")).astype(int)
+        return Drawn(pixels, json.loads(Path(options["report"]).read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def studio(stack: Stack, install: ParaViewInstall, tmp_path: Path) -> Studio:
+    """Draws scenes with the ParaView in use, the plugin and the mend as a user's run has them."""
+    return Studio(stack, install, tmp_path)
+
+
+@pytest.fixture
+def opaque_studio(studio: Studio) -> Studio:
+    """The same, sure that the compiled representation is there."""
+    assert any(path.stem == "OpaqueGaussian" for path in compiled_plugins(project_layout())), (
+        "OpaqueGaussian.so is not built: `./run setup` installs ParaView's development files and builds it"
+    )
+    return studio
+
+
+def lit(pixels: np.ndarray) -> np.ndarray:
+    """Mask, height x width, of the pixels that are not background."""
+    return np.asarray(pixels.max(axis=2) > 0)
+
+
+def greatest_difference(one: np.ndarray, other: np.ndarray) -> int:
+    """Greatest difference of any channel of any pixel, 0 to 255."""
+    return int(np.abs(one - other).max())
+
+
+def count_blobs(pixels: np.ndarray) -> int:
+    """Number of groups of lit pixels that touch by an edge or a corner."""
+    waiting = {(int(y), int(x)) for y, x in np.argwhere(lit(pixels))}
+    n_blobs = 0
+    while waiting:
+        n_blobs += 1
+        front = [waiting.pop()]
+        while front:
+            y, x = front.pop()
+            near = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & waiting
+            waiting -= near
+            front.extend(near)
+    return n_blobs
