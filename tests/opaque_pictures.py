@@ -24,10 +24,11 @@ N_GRID = 900
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture, height x width x 3 of int, and what the view reported."""
+    """A picture, height x width x 3 of int, what the view reported, and what the ranks wrote to stdout and stderr."""
 
     pixels: np.ndarray
     report: dict[str, Any]
+    output: str
 
     @property
     def n_lit(self) -> int:
@@ -55,7 +56,8 @@ class Studio:
         assert run.returncode == 0, f"{n_ranks} ranks, {options}: {run.stdout}{run.stderr}"
         with Image.open(options["picture"]) as image:
             pixels = np.asarray(image.convert("RGB")).astype(int)
-        return Drawn(pixels, json.loads(Path(options["report"]).read_text(encoding="utf-8")))
+        report = json.loads(Path(options["report"]).read_text(encoding="utf-8"))
+        return Drawn(pixels, report, run.stdout + run.stderr)
 
 
 @pytest.fixture

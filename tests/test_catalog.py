@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pvdask
-from pvdask import catalog, catalog_draw, catalog_model, catalog_parts, healpix
-from pvdask.catalog import BLOCK_ROWS, DECIMALS, generate_chunk, write_catalog
+from pvdask import catalog
+from pvdask.catalog import BLOCK_ROWS, DECIMALS, draw, generate_chunk, healpix, model, parts, write_catalog
 from pvdask.commands import catalog as command
 from pvdask.errors import InputError, OptionError, PvdaskError
 
@@ -190,7 +190,7 @@ def test_sample_keeps_to_its_limits(stars: pd.DataFrame) -> None:
 
 
 def test_density_is_even_along_the_plane_and_falls_off_across_it(two_blocks: pd.DataFrame) -> None:
-    galactic = two_blocks[POSITION].to_numpy() @ catalog_model.GALACTIC_TO_ICRS
+    galactic = two_blocks[POSITION].to_numpy() @ model.GALACTIC_TO_ICRS
     # Stars that would be listed anywhere in the sphere, so that distance does not pick among them.
     galactic = galactic[two_blocks["M_G[mag]"].between(5, 11)]
     height = np.abs(galactic[:, 2])
@@ -230,16 +230,16 @@ def test_white_dwarfs_are_a_twentieth_of_the_sample(stars: pd.DataFrame) -> None
 
 def test_proper_motions_are_those_of_the_velocities() -> None:
     # A star at 10 pc on the x axis, with 4.74047 km/s to the north celestial pole: 1 au/yr at 100 mas.
-    velocity = np.array([[0.0, 0.0, 4.74047]]) @ catalog_model.GALACTIC_TO_ICRS
+    velocity = np.array([[0.0, 0.0, 4.74047]]) @ model.GALACTIC_TO_ICRS
     zero = np.zeros(1)
-    east, north = catalog_draw.proper_motions(velocity, zero, zero, np.array([100.0]))
+    east, north = draw.proper_motions(velocity, zero, zero, np.array([100.0]))
     assert east[0] == pytest.approx(0, abs=1e-6)
     assert north[0] == pytest.approx(100, rel=1e-6)
 
 
 def test_mean_motion_is_the_reflection_of_the_suns(two_blocks: pd.DataFrame) -> None:
     # Seen towards the galactic poles, proper motion is U and V: 11.1 and 12.24 km/s of the Sun's, and the lag.
-    galactic = two_blocks[POSITION].to_numpy() @ catalog_model.GALACTIC_TO_ICRS
+    galactic = two_blocks[POSITION].to_numpy() @ model.GALACTIC_TO_ICRS
     latitude = np.degrees(np.arcsin(galactic[:, 2] / np.linalg.norm(galactic, axis=1)))
     polar = two_blocks[np.abs(latitude) > 80]
     ra, dec = np.radians(polar["ra[deg]"]), np.radians(polar["dec[deg]"])
@@ -249,14 +249,14 @@ def test_mean_motion_is_the_reflection_of_the_suns(two_blocks: pd.DataFrame) -> 
     velocity = (east * (polar["pmra[mas/yr]"] * to_km_s).to_numpy()) + north * (
         polar["pmdec[mas/yr]"] * to_km_s
     ).to_numpy()
-    u, v, _ = catalog_model.GALACTIC_TO_ICRS.T @ velocity
+    u, v, _ = model.GALACTIC_TO_ICRS.T @ velocity
     assert np.median(u) == pytest.approx(-11.1, abs=3)
     assert -30 < np.median(v) < -15
     assert u.std() > 1.3 * v.std()
 
 
 def test_hyades_stand_out_and_move_together(two_blocks: pd.DataFrame) -> None:
-    ra, dec, distance = catalog_model.HYADES.center_icrs
+    ra, dec, distance = model.HYADES.center_icrs
     toward = np.array(
         [
             np.cos(np.radians(dec)) * np.cos(np.radians(ra)),
@@ -465,8 +465,8 @@ def test_bad_paths_are_explained_in_a_sentence(tmp_path: Path, path: str, reason
 def test_a_disk_too_small_is_found_out_before_anything_is_written(tmp_path: Path) -> None:
     rows = shutil.disk_usage(tmp_path).free // 100
     with pytest.raises(InputError, match=r"rows need at least .* are free in"):
-        catalog_parts.check_room(tmp_path / "stars.csv", rows, "csv")
-    catalog_parts.check_room(tmp_path / "stars.csv", rows // 3, "csv")
+        parts.check_room(tmp_path / "stars.csv", rows, "csv")
+    parts.check_room(tmp_path / "stars.csv", rows // 3, "csv")
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ import pandas as pd
 import pytest
 
 from pvdask.errors import ExpressionError
-from pvdask.expression_types import _NAMES
 from pvdask.expressions import evaluate, parse, to_arrow, to_dask_filters
+from pvdask.expressions.types import _NAMES
 
 pytestmark = pytest.mark.unit
 

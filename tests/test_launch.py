@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,15 +82,26 @@ def wait_until(condition, timeout_s: float = 15.0) -> bool:
 # --- the stack itself
 
 
-def test_a_stack_leaves_no_folder_and_no_handler() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.fixture
+def own_handler() -> Iterator[Callable[[int, Any], None]]:
+    """A SIGTERM handler of the caller's (the session cluster's stack has one in place meanwhile)."""
+
+    def handler(number: int, frame: Any) -> None:
+        raise AssertionError("no signal was sent")
+
+    before = signal.signal(signal.SIGTERM, handler)
+    yield handler
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_stack_leaves_no_folder_and_no_handler(own_handler: Callable[[int, Any], None]) -> None:
     with Stack() as stack:
-        assert signal.getsignal(signal.SIGTERM) is not before
+        assert signal.getsignal(signal.SIGTERM) is not own_handler
         folder = stack.folder
         stack.start(["sleep", "60"])
         assert len(marked_processes(stack.marker)) == 1
     assert not folder.exists()
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(signal.SIGTERM) is own_handler
     assert marked_processes(stack.marker) == []
 
 

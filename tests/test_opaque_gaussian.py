@@ -38,27 +38,46 @@ def test_points_are_moved_when_translucent(opaque_studio: Studio) -> None:
     assert count_blobs(drawn.pixels) == N_GRID
 
 
-STATES = [
+TRANSLUCENT_AND_BACK = [
     ({"Opacity": 0.5}, {"Opacity": 1.0}),
     ({"OpaqueEmissive": 1}, {"OpaqueEmissive": 0}),
     ({"OpaqueShaderPreset": "Gaussian Blur"}, {"OpaqueShaderPreset": "Plain circle"}),
     ({"OpaqueShaderPreset": "Custom"}, {"OpaqueShaderPreset": "Black-edged circle"}),
-    (
-        {"OpaqueOpacityArray": ["POINTS", "brightness"], "OpaqueOpacityByArray": 1},
-        {"OpaqueOpacityByArray": 0},
-    ),
-    ({"LookupTable.EnableOpacityMapping": 1}, {"LookupTable.EnableOpacityMapping": 0}),
-    ({"LookupTable.NanOpacity": 0.5}, {"LookupTable.NanOpacity": 1.0}),
+    ({"OpaqueOpacityArray": ["POINTS", "brightness"], "OpaqueOpacityByArray": 1}, {"OpaqueOpacityByArray": 0}),
     ({"MapScalars": 0}, {"MapScalars": 1}),
+    # A view does not update for a colour map alone (ParaView 5.11 and 5.13, every representation), so the radius changes too.
+    (
+        {"LookupTable.EnableOpacityMapping": 1, "OpaqueGaussianRadius": 0.019},
+        {"LookupTable.EnableOpacityMapping": 0, "OpaqueGaussianRadius": 0.02},
+    ),
+    (
+        {"LookupTable.NanOpacity": 0.5, "OpaqueGaussianRadius": 0.019},
+        {"LookupTable.NanOpacity": 1.0, "OpaqueGaussianRadius": 0.02},
+    ),
 ]
 
 
 def test_asks_for_ordered_compositing_exactly_while_something_is_translucent(opaque_studio: Studio) -> None:
-    states = [state for pair in STATES for state in pair]
+    states = [state for pair in TRANSLUCENT_AND_BACK for state in pair]
     drawn = opaque_studio.draw(2, representation="Opaque Gaussian", color_by="brightness", states=states, **GRID)
     assert drawn.report["ordered"] is False
-    answers = dict(zip(map(str, states), drawn.report["states"], strict=True))
-    assert answers == {str(state): index % 2 == 0 for index, state in enumerate(states)}
+    answers = list(zip(states, drawn.report["states"], strict=True))
+    assert answers == [(state, index % 2 == 0) for index, state in enumerate(states)]
+
+
+def test_colour_map_that_becomes_translucent_without_an_update_is_not_silent(opaque_studio: Studio) -> None:
+    opaque = [
+        {"LookupTable.EnableOpacityMapping": 1},
+        {"LookupTable.EnableOpacityMapping": 0, "Opacity": 0.5},
+        {"Opacity": 1.0},
+    ]
+    unnoticed = [*opaque, {"LookupTable.EnableOpacityMapping": 1}]
+    quiet = opaque_studio.draw(2, representation="Opaque Gaussian", color_by="brightness", states=opaque, **GRID)
+    loud = opaque_studio.draw(2, representation="Opaque Gaussian", color_by="brightness", states=unnoticed, **GRID)
+    assert quiet.report["states"] == [True, True, False]
+    assert loud.report["states"] == [True, True, False, False]
+    assert "has become translucent" not in quiet.output
+    assert "has become translucent" in loud.output
 
 
 def test_translucent_picture_has_all_points_at_every_rank_count(opaque_studio: Studio) -> None:

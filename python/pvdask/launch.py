@@ -196,10 +196,8 @@ class Stack:
 
         Raises
         ------
-        SetupError
-            The port is taken, or pvserver ended or did not get so far in time.
-        OptionError
-            `bind` is given, and this ParaView cannot.
+        SetupError, OptionError
+            The port is taken, pvserver ended or did not get so far in time, or it cannot `bind`.
         """
         command = server_command(install, n_ranks, port or 0, bind)
         environment = self.environment(install, n_ranks)

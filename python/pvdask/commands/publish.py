@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="partitions to make, best one a ParaView rank (default: as many as there are workers)",
     )
     parser.add_argument("--replace", action="store_true", help="replace what is published under NAME")
-    parser.add_argument("--timeout", type=positive_seconds, default=60.0, metavar="S", help="seconds to wait for the scheduler (60)")
+    parser.add_argument("--timeout", type=positive_seconds, default=60.0, metavar="S", help="seconds to find the scheduler (60)")
 
 
 def run(arguments: argparse.Namespace) -> int:

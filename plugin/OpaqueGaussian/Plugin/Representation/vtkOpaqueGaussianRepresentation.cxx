@@ -16,6 +16,7 @@
 #include "vtkPiecewiseFunction.h"
 #include "vtkPointData.h"
 #include "vtkPointGaussianMapper.h"
+#include "vtkProcessModule.h"
 #include "vtkProperty.h"
 
 #include <algorithm>
@@ -50,7 +51,8 @@ int vtkOpaqueGaussianRepresentation::ProcessViewRequest(
   }
   if (request == vtkPVView::REQUEST_UPDATE())
   {
-    if (this->IsOpaque())
+    this->ToldOpaque = this->IsOpaque();
+    if (this->ToldOpaque)
     {
       // What the superclass told the view of how to redistribute the data stays: another, translucent, representation in
       // the same view may still ask for it, and then these points have to go along.
@@ -60,6 +62,7 @@ int vtkOpaqueGaussianRepresentation::ProcessViewRequest(
   }
   else if (request == vtkPVView::REQUEST_RENDER())
   {
+    this->WarnIfNoLongerOpaque();
     this->PaddedActor->SetPadding(this->GetLargestRadius(vtkPVView::GetDeliveredPiece(inInfo, this)));
   }
   return 1;
@@ -92,6 +95,22 @@ bool vtkOpaqueGaussianRepresentation::IsOpaque()
 {
   return this->Actor->GetProperty()->GetOpacity() >= 1.0 && !this->OpacityByArray && !this->Mapper->GetEmissive() &&
     this->HasOpaqueShader() && this->HasOpaqueColors();
+}
+
+//----------------------------------------------------------------------------
+void vtkOpaqueGaussianRepresentation::WarnIfNoLongerOpaque()
+{
+  auto* process = vtkProcessModule::GetProcessModule();
+  if (this->ToldOpaque && !this->IsOpaque())
+  {
+    this->ToldOpaque = false; // say it once
+    if (process->GetNumberOfLocalPartitions() > 1 && process->GetPartitionId() == 0)
+    {
+      vtkWarningMacro("Opaque Gaussian's colour map has become translucent, and ParaView does not update a view when only a "
+                      "colour map changes: on several ranks this picture may lack points behind others. Change any "
+                      "property of the representation (its opacity, say) and back to have it drawn rightly.");
+    }
+  }
 }
 
 //----------------------------------------------------------------------------

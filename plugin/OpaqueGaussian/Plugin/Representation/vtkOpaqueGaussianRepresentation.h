@@ -50,6 +50,12 @@ private:
   bool HasOpaqueColors();
 
   /**
+   * Whether points are composited in order is settled when the view updates, and a change of the colour map alone does not
+   * make it (5.11 and 5.13, for every representation): a picture that is then wrong is at least not silently so.
+   */
+  void WarnIfNoLongerOpaque();
+
+  /**
    * Tell the view how far what is drawn reaches, which its camera and its clipping planes follow.
    */
   void ReportBounds(vtkInformation* inInfo);
@@ -62,6 +68,7 @@ private:
   double GetLargestArrayValue(vtkDataObject* data);
 
   vtkSmartPointer<vtkPaddedActor> PaddedActor;
+  bool ToldOpaque = false;
 };
 
 #endif

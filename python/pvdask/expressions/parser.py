@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import keyword
 
-from pvdask.expression_grammar import (
+from pvdask.expressions.grammar import (
     MAXIMUM_DEPTH,
     MAXIMUM_LIST,
     MAXIMUM_NODES,

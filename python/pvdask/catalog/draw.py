@@ -1,4 +1,4 @@
-"""Draws stars from the model of `catalog_model`: positions, magnitudes, colours, and then motions."""
+"""Draws stars from the model of `pvdask.catalog.model`: positions, magnitudes, colours, and then motions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pvdask import catalog_model as model
-from pvdask.catalog_model import Cluster, Floats, Sequence, Stars
+from pvdask.catalog import model
+from pvdask.catalog.model import Cluster, Floats, Sequence, Stars
 
 _TABLE_NODES = 1025
 

@@ -1,6 +1,6 @@
 """What a Parquet reader can be told about one column: a comparison with a constant, in the column's own type.
 
-The reasons for each restriction are in `expression_pushdown`.
+The reasons for each restriction are in `pvdask.expressions.pushdown`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pvdask.expression_values import timestamp
+from pvdask.expressions.values import timestamp
 
 _EXACT_FLOAT = 2**53
 

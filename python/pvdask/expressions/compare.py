@@ -1,4 +1,4 @@
-"""Comparisons of the row filter, on `Value` operands. RUNS ON THE WORKERS (see `expression_values`)."""
+"""Comparisons of the row filter, on `Value` operands. RUNS ON THE WORKERS (see `pvdask.expressions.values`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pvdask.expression_numbers import aligned_floats, as_number, either_unknown
-from pvdask.expression_values import Value, column_value, literal_number, timedelta, timestamp, unknown_where
+from pvdask.expressions.numbers import aligned_floats, as_number, either_unknown
+from pvdask.expressions.values import Value, column_value, literal_number, timedelta, timestamp, unknown_where
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,

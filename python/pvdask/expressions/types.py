@@ -1,7 +1,7 @@
 """The checks of the row filter: `Node` tree + column types -> plain tuples, or an error at the character at fault.
 
-What passes here is all that `expression_evaluate` is ever given. Arithmetic between constants is done here, bounded, so that no
-evaluator meets it.
+What passes here is all that `pvdask.expressions.evaluation` is ever given. Arithmetic between constants is done here,
+bounded, so that no evaluator meets it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from pvdask.expression_columns import Kind, column_kind, unknown_column
-from pvdask.expression_grammar import INTEGER_BOUNDS, Node, fail, printable
-from pvdask.expression_numbers import FUNCTIONS, TIME_RESULTS
-from pvdask.expression_numbers import arithmetic as compute
-from pvdask.expression_values import literal_number, timedelta, timestamp
+from pvdask.expressions.columns import Kind, column_kind, unknown_column
+from pvdask.expressions.grammar import INTEGER_BOUNDS, Node, fail, printable
+from pvdask.expressions.numbers import FUNCTIONS, TIME_RESULTS
+from pvdask.expressions.numbers import arithmetic as compute
+from pvdask.expressions.values import literal_number, timedelta, timestamp
 
 MAXIMUM_EXPONENT = 100
 _NUMBERS = ("number", "unknown")

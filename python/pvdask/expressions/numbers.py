@@ -1,4 +1,4 @@
-"""Arithmetic and functions of the row filter, on `Value` operands. RUNS ON THE WORKERS (see `expression_values`).
+"""Arithmetic and functions of the row filter, on `Value` operands. RUNS ON THE WORKERS (see `pvdask.expressions.values`).
 
 As NumPy and pandas compute, except that integers never wrap around: where a result might not fit, it is a float64.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pvdask.expression_values import Value, number
+from pvdask.expressions.values import Value, number
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pvdask import catalog_draw, healpix
-from pvdask.catalog_model import Floats
-from pvdask.catalog_parts import (
+from pvdask.catalog import draw, healpix
+from pvdask.catalog.model import Floats
+from pvdask.catalog.parts import (
     FORMATS,
     check_room,
     check_target,
@@ -254,14 +254,14 @@ def _block(seed: int, index: int) -> pd.DataFrame:
     their last digit.
     """
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=(index,))))
-    stars = catalog_draw.draw_stars(rng, BLOCK_ROWS)
+    stars = draw.draw_stars(rng, BLOCK_ROWS)
     x, y, z = stars.position_pc.T
     distance = np.sqrt(x**2 + y**2 + z**2)
     # Rounding can take a right ascension to 360.
     ra = np.mod(_rounded("ra[deg]", np.mod(np.degrees(np.arctan2(y, x)), 360.0)), 360.0)
     dec = _rounded("dec[deg]", np.degrees(np.arcsin(z / distance)))
     parallax = _rounded("plx[mas]", 1000.0 / distance)
-    pm_ra, pm_dec = catalog_draw.proper_motions(catalog_draw.draw_velocities(rng, stars), ra, dec, parallax)
+    pm_ra, pm_dec = draw.proper_motions(draw.draw_velocities(rng, stars), ra, dec, parallax)
     distance_modulus = 10.0 - 5.0 * np.log10(parallax)
     g_mag = _rounded("G[mag]", stars.absolute_mag + distance_modulus)
     distance = 1000.0 / parallax

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pvdask.expression_grammar import printable
+from pvdask.expressions.grammar import printable
 
 # A hostile file has a million columns; a suggestion is not worth more than this.
 _SEARCHED_NAMES = 5_000

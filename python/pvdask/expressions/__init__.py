@@ -1,6 +1,6 @@
 """The row filter: a text in the style of ``DataFrame.query`` -> a checked tree -> the rows that satisfy it.
 
-``parse`` is the only way in; it accepts what `expression_grammar`, `expression_parser` and `expression_types` list, and
+``parse`` is the only way in; it accepts what `grammar`, `parser` and `types` of this package list, and
 nothing is ever compiled, imported or looked up by name. The tree is nested tuples of builtins::
 
     ("column", name)  ("number", 3.5)  ("text", "a")  ("truth", True)
@@ -18,17 +18,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pvdask import expression_compare, expression_evaluate, expression_numbers, expression_values
-from pvdask.expression_evaluate import evaluate
-from pvdask.expression_grammar import fail
-from pvdask.expression_parser import parse_nodes
-from pvdask.expression_pushdown import to_arrow, to_dask_filters
-from pvdask.expression_types import check
+from pvdask.expressions import compare, evaluation, numbers, values
+from pvdask.expressions.evaluation import evaluate
+from pvdask.expressions.grammar import fail
+from pvdask.expressions.parser import parse_nodes
+from pvdask.expressions.pushdown import to_arrow, to_dask_filters
+from pvdask.expressions.types import check
 
 __all__ = ["WORKER_MODULES", "Expression", "evaluate", "parse", "to_arrow", "to_dask_filters"]
 
 #: Each of these goes to ``cloudpickle.register_pickle_by_value``.
-WORKER_MODULES = (expression_values, expression_numbers, expression_compare, expression_evaluate)
+WORKER_MODULES = (values, numbers, compare, evaluation)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pvdask.expression_compare import compare, is_in, truth_parts
-from pvdask.expression_numbers import FUNCTIONS, arithmetic, as_number
-from pvdask.expression_values import Value, column_value, literal_number, unknown_where
+from pvdask.expressions.compare import compare, is_in, truth_parts
+from pvdask.expressions.numbers import FUNCTIONS, arithmetic, as_number
+from pvdask.expressions.values import Value, column_value, literal_number, unknown_where
 
 
 def evaluate(tree: tuple[Any, ...], frame: Any) -> Any:

@@ -1,6 +1,6 @@
 """Which rows a Parquet reader need not read: a row filter as pyarrow or dask reader filters.
 
-Both translations keep **at least** the rows that `expression_evaluate.evaluate` keeps; it has to run on what was read.
+Both translations keep **at least** the rows that `pvdask.expressions.evaluation.evaluate` keeps; it has to run on what was read.
 They are narrower than they might look, for reasons each of which was seen to lose rows or to fail (pyarrow 23):
 
 - Row-group statistics leave NaN out, so ``x != 5``, ``not x < 5`` and even ``is_null(nan_is_null=True)`` on a float column
@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pvdask.expression_bounds import Bounds, bounds_of, type_names
-from pvdask.expression_compare import MIRRORED
+from pvdask.expressions.bounds import Bounds, bounds_of, type_names
+from pvdask.expressions.compare import MIRRORED
 
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MAXIMUM_CONJUNCTIONS = 64
