@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
 from vtkmodules.vtkCommonCore import vtkDataArraySelection
-from vtkmodules.vtkCommonDataModel import vtkPolyData
+from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData, vtkTable
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 
+from pvdask.cache import ColumnCache
 from pvdask.errors import PvdaskError
 from pvdask.options import SourceOptions
 from pvdask.ranks import agree, describe
 from pvdask_plugin.messages import show_error
-from pvdask_plugin.vtk_data import fill_poly_data
+from pvdask_plugin.vtk_data import fill_poly_data, fill_table
 from pvdask_plugin.vtk_ranks import VtkRanks
+
+if TYPE_CHECKING:
+    from pvdask.pull import Pulled
 
 
 class DaskDataFrameSource(VTKPythonAlgorithmBase):
     """Points of three columns of a Dask DataFrame; every rank pulls its own partitions straight from the workers."""
 
     def __init__(self) -> None:
-        super().__init__(nInputPorts=0, nOutputPorts=1, outputType="vtkPolyData")
+        super().__init__(nInputPorts=0, nOutputPorts=1, outputType="vtkDataObject")
         self._properties: dict[str, Any] = {}
+        self._cache = ColumnCache()
         self._selection = vtkDataArraySelection()
         myself = weakref.ref(self)  # a strong one would tie algorithm and selection into a knot that is never freed
         self._selection.AddObserver("ModifiedEvent", lambda *_: _modified(myself))
@@ -32,6 +37,7 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         self._status = "Nothing pulled yet"
         self._reports: list[dict[str, Any]] = []
         self._figures: dict[str, int] = {}
+        self._labels: dict[str, list[str]] = {}
 
     def SetSchedulerFile(self, value: str | None) -> None:
         """Path of the scheduler file; empty for none."""
@@ -61,9 +67,46 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         """Seconds that one pull may take."""
         self._set("Timeout", value)
 
+    def SetCoordinates(self, value: int) -> None:
+        """What the position columns are: an index into `pvdask.options.COORDINATES`."""
+        self._set("Coordinates", value)
+
+    def SetFilter(self, value: str | None) -> None:
+        """Row expression; empty for all rows."""
+        self._set("Filter", value)
+
+    def SetSampleFraction(self, value: float) -> None:
+        """Share of the rows to keep at random."""
+        self._set("SampleFraction", value)
+
+    def SetMaximumRows(self, value: int) -> None:
+        """Rows to keep at most, at random; 0 for no limit."""
+        self._set("MaximumRows", value)
+
+    def SetSampleSeed(self, value: int) -> None:
+        """Which random sample."""
+        self._set("SampleSeed", value)
+
+    def SetOutputType(self, value: int) -> None:
+        """An index into `pvdask.options.OUTPUT_TYPES`."""
+        self._set("OutputType", value)
+
+    def SetPointPrecision(self, value: int) -> None:
+        """An index into `pvdask.options.PRECISIONS`."""
+        self._set("PointPrecision", value)
+
+    def SetGenerateRowIds(self, value: int) -> None:
+        """Whether the arrays PartitionId and RowId come along."""
+        self._set("GenerateRowIds", value)
+
+    def SetCacheLimit(self, value: int) -> None:
+        """Megabytes of columns that a rank keeps for when they are shown again."""
+        self._set("CacheLimit", value)
+
     def Refresh(self) -> None:
         """Look at the cluster and pull again at the next update, changed or not."""
         self._looked_at = None
+        self._cache.clear()
         self.Modified()
 
     def GetColumnArraySelection(self) -> vtkDataArraySelection:
@@ -118,51 +161,76 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         """1 where the last update ended in an error."""
         return self._figures.get("failed", 0)
 
+    def GetLabelTables(self) -> str:
+        """JSON: for each coded column what its codes stand for, in order."""
+        import json
+
+        return json.dumps(self._labels)
+
     def GetRankReports(self) -> list[str]:
         """A line of JSON a rank: rows, bytes, partitions, path, seconds."""
         import json
 
         return [json.dumps(report) for report in self._reports]
 
+    def FillOutputPortInformation(self, port: int, info: Any) -> int:
+        """Points or a table, which RequestDataObject decides."""
+        info.Set(vtkDataObject.DATA_TYPE_NAME(), "vtkDataObject")
+        return 1
+
+    def RequestDataObject(self, request: Any, inInfo: Any, outInfo: Any) -> int:
+        """Make the output of the kind that is asked for."""
+        try:
+            kind = vtkTable if self._options().is_table else vtkPolyData
+        except PvdaskError:  # RequestData tells it
+            kind = vtkPolyData
+        information = outInfo.GetInformationObject(0)
+        output = vtkDataObject.GetData(information)
+        if output is None or not output.IsA(kind.__name__):
+            information.Set(vtkDataObject.DATA_OBJECT(), kind())
+        return 1
+
     def RequestInformation(self, request: Any, inInfo: Any, outInfo: Any) -> int:
         """Look at what is published, on all ranks together; errors wait for RequestData to tell them."""
         # Without this, VTK's pipeline runs RequestData on rank 0 alone, and the collective calls there wait for ever.
         outInfo.GetInformationObject(0).Set(vtkAlgorithm.CAN_HANDLE_PIECE_REQUEST(), 1)
-        try:
-            options = self._options()
-        except PvdaskError:  # the same on all ranks; RequestData meets it again and tells it
-            return 1
-        key = (options.connection, options.dataset)
-        if self._looked_at != key and (options.connection.scheduler_file or options.connection.scheduler_address):
+        # The properties are the same on all ranks, so all look around or none does.
+        key = tuple(self._properties.get(name) for name in ("SchedulerFile", "SchedulerAddress", "Dataset"))
+        if self._looked_at != key:
             self._looked_at = key
-            self._look_around(options)
+            self._look_around()
         return 1
 
     def RequestData(self, request: Any, inInfo: Any, outInfo: Any) -> int:
         """Pull this rank's share; on an error on any rank, an empty output on all."""
-        output = vtkPolyData.GetData(outInfo)
+        output = vtkDataObject.GetData(outInfo)
+        # An exception here would leave ParaView with a partial picture and exit status 0, so it is told in its place.
         try:
             pulled = self._pull_together()
-        except (
-            Exception
-        ) as error:  # ParaView prints a traceback and goes on with a partial picture: this is told instead
+            agree(VtkRanks(), _fill(output, pulled))
+            self._tell(pulled)
+        except Exception as error:
             self._fail(error, output)
-            return 1
-        fill_poly_data(output, pulled.received.arrays[0], pulled.received.arrays[1:], pulled.plan.columns)
-        self._tell(pulled)
         return 1
 
-    def _pull_together(self) -> Any:
-        """Pull on all ranks; also what one rank alone meets before the pull, such as a missing package, is agreed on."""
-        ranks, options, error = VtkRanks(), None, None
+    def _pull_together(self) -> Pulled:
+        """Pull on all ranks."""
+        options = self._agreed_options()
+        from pvdask.pull import pull
+
+        return pull(options, VtkRanks(), self._cache, self._progress)
+
+    def _agreed_options(self) -> SourceOptions:
+        """The options; what one rank alone meets here, such as a missing package, fails all, or they would wait for it."""
+        options, error = SourceOptions(), None
         try:
-            from pvdask.pull import pull
+            import pvdask.pull  # noqa: F401 - imports dask, which may not be there
 
             options = self._options()
-        except Exception as caught:  # whatever it is, the other ranks must not wait for this one in vain
+        except Exception as caught:  # whatever it is, the other ranks must hear of it
             error = caught
-        agree(ranks, error)
-        return pull(options, ranks, self._progress)
+        agree(VtkRanks(), error)
+        return options
 
     def _set(self, name: str, value: Any) -> None:
         if self._properties.get(name) != value:
@@ -174,14 +242,18 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         names = [self._selection.GetArrayName(index) for index in range(count)]
         return SourceOptions.from_properties(self._properties, [n for n in names if self._selection.ArrayIsEnabled(n)])
 
-    def _look_around(self, options: SourceOptions) -> None:
+    def _look_around(self) -> None:
+        """Fill the drop-downs; an error is left for RequestData, which meets it again, to tell."""
+        self._catalogue = None
         try:
-            from pvdask.pull import look_around
+            options = self._agreed_options()
+            if not (options.connection.scheduler_file or options.connection.scheduler_address):
+                return
+            from pvdask.catalogue import look_around
 
             self._catalogue = look_around(options.connection, options.dataset, VtkRanks())
-        except Exception as error:  # the same on all ranks; RequestData meets it again and tells it
-            self._catalogue = None
-            self._status = str(error)
+        except PvdaskError as error:
+            self._status = f"Error: {error}"
             return
         offered = self._catalogue.offered()
         if offered:
@@ -203,16 +275,17 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
     def _progress(self, share: float) -> None:
         self.UpdateProgress(share)
 
-    def _fail(self, error: Exception, output: vtkPolyData) -> None:
+    def _fail(self, error: Exception, output: vtkDataObject) -> None:
         self._status = f"Error: {describe(error)}"
         self._figures = {"failed": 1}
         self._reports = []
         output.Initialize()
         show_error(describe(error), VtkRanks().rank)
 
-    def _tell(self, pulled: Any) -> None:
+    def _tell(self, pulled: Pulled) -> None:
         self._reports = list(pulled.reports)
         self._figures = pulled.figures()
+        self._labels = {spec.name: list(spec.labels) for spec in pulled.specs if spec.labels is not None}
         self._status = pulled.summary()
 
 
@@ -220,3 +293,15 @@ def _modified(reference: weakref.ref[DaskDataFrameSource]) -> None:
     source = reference()
     if source is not None:
         source.Modified()
+
+
+def _fill(output: vtkDataObject, pulled: Pulled) -> Exception | None:
+    """Hand the arrays to VTK; gives the error, out of memory for instance, for the ranks to agree on."""
+    try:
+        if output.IsA("vtkTable"):
+            fill_table(output, pulled.columns, pulled.specs)
+        else:
+            fill_poly_data(output, pulled.points, pulled.columns, pulled.specs)
+    except Exception as error:
+        return error
+    return None

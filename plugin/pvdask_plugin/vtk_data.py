@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk
 from vtkmodules.vtkCommonCore import vtkPoints, vtkStringArray
-from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData, vtkTable
 
 from pvdask.plan import ColumnSpec
 
@@ -40,6 +40,26 @@ def fill_poly_data(output: vtkPolyData, points: Array, columns: Sequence[Array],
         output.GetPointData().AddArray(wrap(array, spec.name))
         if spec.labels is not None:
             output.GetFieldData().AddArray(_string_array(spec.name + LABELS_SUFFIX, spec.labels))
+
+
+def fill_table(output: vtkTable, columns: Sequence[Array], specs: Sequence[ColumnSpec]) -> None:
+    """Make a table of the columns; coded ones become strings.
+
+    Parameters
+    ----------
+    output : vtkTable
+        Filled.
+    columns : sequence of numpy.ndarray
+        Shape (n,) each, contiguous. VTK uses the memory of numbers and keeps it alive; strings are new.
+    specs : sequence of ColumnSpec
+        Their names and labels, in the same order.
+    """
+    for array, spec in zip(columns, specs, strict=True):
+        if spec.labels is None:
+            output.AddColumn(wrap(array, spec.name))
+        else:
+            texts = [*spec.labels, ""]  # code -1, for a missing one, is the last
+            output.AddColumn(_string_array(spec.name, [texts[code] for code in array.tolist()]))
 
 
 def wrap(array: Array, name: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -134,7 +133,8 @@ class Cluster:
         ClusterError
             Where a task fails.
         """
-        return self._run(lambda: self._convert(frame, request), "the workers made the arrays")
+        blocks: Blocks = self._run(lambda: self._convert(frame, request), "the workers made the arrays")
+        return blocks
 
     def cut(self, pieces: Sequence[tuple[str, int, int]]) -> list[str]:
         """Have the workers cut blocks by rows.
@@ -164,7 +164,8 @@ class Cluster:
         dict of str to tuple of str
             Addresses of workers; none for a result that was lost and is being made again.
         """
-        return self._run(lambda: self._who_has(keys), "asking the scheduler where the arrays are")
+        found: dict[str, tuple[str, ...]] = self._run(lambda: self._who_has(keys), "asking where the arrays are")
+        return found
 
     def map_partitions(self, frame: Any, function: Callable[[Any], Any]) -> list[Any]:
         """Call a function on every partition, on the workers, and bring the results here.
@@ -181,7 +182,8 @@ class Cluster:
         list
             Shape (n_partitions,).
         """
-        return self._run(lambda: self._map(frame, function), "looking at the rows")
+        results: list[Any] = self._run(lambda: self._map(frame, function), "looking at the rows")
+        return results
 
     def _run(self, work: Callable[[], Any], step: str) -> Any:
         if self._loop is None:
@@ -201,6 +203,7 @@ class Cluster:
     async def _connect(self) -> None:
         from distributed import Client
 
+        await self._probe()
         try:
             client = Client(
                 self.address,
@@ -219,6 +222,20 @@ class Cluster:
                 f"No scheduler answers at {self.address} ({_first_line(error)}); start one with `pvdask cluster`, or "
                 "correct SchedulerFile or SchedulerAddress."
             ) from None
+
+    async def _probe(self) -> None:
+        """Where nothing listens, say so now: distributed's own client tries again until the time is up."""
+        host, _, port = self.address.partition("://")[2].rpartition(":")
+        if not (self.address.startswith(("tcp://", "tls://")) and port.isdigit()):
+            return
+        try:
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except OSError as error:
+            raise ClusterError(
+                f"No scheduler answers at {self.address} ({error.strerror or error}); start one with `pvdask cluster`, or "
+                "correct SchedulerFile or SchedulerAddress."
+            ) from None
+        writer.close()
 
     async def _datasets(self) -> Sequence[Any]:
         return list(await self._client.list_datasets())
@@ -239,20 +256,13 @@ class Cluster:
         return _as_frame(found, name)
 
     async def _convert(self, frame: Any, request: dict[str, Any]) -> Blocks:
-        from pvdask import columns  # imports pandas, which ranks other than 0 do without
+        from pvdask.tasks import block_graph
 
-        graph, parts = _graph_of(frame, _needed(request))
-        token = uuid.uuid4().hex
-        keys = [f"pvdask-block-{token}-{index}" for index in range(len(parts))]
-        counted = [f"pvdask-count-{token}-{index}" for index in range(len(parts))]
-        summary = f"pvdask-summary-{token}"
-        graph |= _calls(f"pvdask-convert-{token}", partial(columns.convert, request=request), keys, parts)
-        graph |= _calls(f"pvdask-describe-{token}", columns.describe, counted, keys)
-        graph[summary] = (list, counted)
-        *blocks, total = self._client.get(graph, [*keys, summary], sync=False)
+        tasks = block_graph(frame, request)
+        *blocks, total = self._client.get(tasks.graph, [*tasks.blocks, tasks.summary], sync=False)
         self._held += blocks
         counts = await self._result(total, "making the arrays")
-        return Blocks(tuple(keys), tuple(tuple(count) for count in counts))
+        return Blocks(tasks.blocks, tuple(tuple(count) for count in counts))
 
     async def _cut(self, pieces: Sequence[tuple[str, int, int]]) -> list[str]:
         import cloudpickle
@@ -260,10 +270,11 @@ class Cluster:
         from toolz.functoolz import apply
 
         from pvdask import columns
+        from pvdask.tasks import by_value
 
         by_key = {future.key: future for future in self._held}
         submit = partial(self._client.submit, pure=False)
-        cutter = submit(cloudpickle.loads, _by_value(columns.cut))
+        cutter = submit(cloudpickle.loads, by_value(columns.cut))
         futures = [submit(apply, cutter, by_key[key], start, stop) for key, start, stop in pieces]
         self._held += futures
         with self._client.as_current():
@@ -294,12 +305,9 @@ class Cluster:
         return {key: tuple(found.get(key, ())) for key in keys}
 
     async def _map(self, frame: Any, function: Callable[[Any], Any]) -> list[Any]:
-        graph, parts = _graph_of(frame, None)
-        token = uuid.uuid4().hex
-        keys = [f"pvdask-map-{token}-{index}" for index in range(len(parts))]
-        summary = f"pvdask-mapped-{token}"
-        graph |= _calls(f"pvdask-function-{token}", function, keys, parts)
-        graph[summary] = (list, keys)
+        from pvdask.tasks import map_graph
+
+        graph, summary = map_graph(frame, function)
         (total,) = self._client.get(graph, [summary], sync=False)
         return list(await self._result(total, "looking at the rows"))
 
@@ -316,52 +324,6 @@ class Cluster:
 
     async def _close(self) -> None:
         await self._client.close(timeout=CLOSE_S / 2)
-
-
-def _by_value(function: Callable[..., Any]) -> bytes:
-    """Pickle a function of ours whole, with all of its module that it uses: the workers need not have the package."""
-    import sys
-
-    import cloudpickle
-
-    module = sys.modules[getattr(function, "func", function).__module__]
-    cloudpickle.register_pickle_by_value(module)
-    try:
-        return bytes(cloudpickle.dumps(function))
-    finally:
-        cloudpickle.unregister_pickle_by_value(module)
-
-
-def _calls(name: str, function: Callable[..., Any], keys: Sequence[str], on: Sequence[Any]) -> dict[Any, Any]:
-    """Tasks ``keys[i] = function(on[i])``.
-
-    The function is the result of a task of its own, so it is sent once and not once a partition, and unpickled on a worker:
-    Dask's own pickling would send its name alone.
-    """
-    import cloudpickle
-    from toolz.functoolz import apply
-
-    tasks = {key: (apply, name, part) for key, part in zip(keys, on, strict=True)}
-    return {name: (cloudpickle.loads, _by_value(function)), **tasks}
-
-
-def _graph_of(frame: Any, needed: Sequence[str] | None) -> tuple[dict[Any, Any], list[Any]]:
-    """The frame's task graph and the keys of its partitions; of a lazy frame only the columns that are needed."""
-    from dask.core import flatten
-    from distributed import futures_of
-
-    is_persisted = len(futures_of(frame)) >= frame.npartitions
-    if not is_persisted:
-        if needed is not None:
-            by_display = {str(column): column for column in frame.columns}
-            frame = frame[[by_display[name] for name in needed]]
-        frame = frame.optimize()
-    return dict(frame.__dask_graph__()), list(flatten(frame.__dask_keys__()))
-
-
-def _needed(request: dict[str, Any]) -> list[str]:
-    """Columns that a request reads, each once."""
-    return list(dict.fromkeys([*request["positions"], *(column[0] for column in request["columns"])]))
 
 
 def _as_frame(found: Any, name: str) -> Any:

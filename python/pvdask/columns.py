@@ -1,10 +1,13 @@
 """One partition of a DataFrame to contiguous arrays. RUNS ON THE WORKERS.
 
-The functions here are pickled by value, so a cluster that never heard of this package serves it. For that this module
-imports NumPy and pandas alone, and what it takes and gives back is made of builtins and arrays.
+The functions here and in `pvdask.sampling`, `pvdask.series` and `pvdask.expressions` are pickled by value, so a cluster that
+never heard of this package serves it. For that they use NumPy and pandas alone, and what they take and give back is made of
+builtins and arrays.
 
-A *request* is a dict: ``positions`` (2 or 3 display names), ``point_dtype`` (NumPy type string), ``send_points`` (bool)
-and ``columns`` (a list of ``(name, kind, dtype, labels)``, see `pvdask.plan.ColumnSpec`).
+A *request* is a dict: ``positions`` (0, 2 or 3 display names), ``coordinates`` (`CARTESIAN` or `SPHERICAL`), ``point_dtype``
+(NumPy type string), ``send_points`` (bool), ``columns`` (a list of ``(name, kind, dtype, labels)``, see
+`pvdask.plan.ColumnSpec`; the kinds `PARTITION_ID` and `ROW_ID` are made, not read), and ``filter``, ``fraction``, ``seed``
+(see `pvdask.sampling`).
 
 A *block* is a list: ``[header, points, column, column, …]``, with ``header`` a dict of counts. Lists of arrays travel
 between Dask's processes without being copied.
@@ -17,19 +20,37 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pvdask.sampling import count_bins as count_displayed_bins
+from pvdask.sampling import selected_rows
+from pvdask.series import to_array, to_numbers
+
 Request = dict[str, Any]
 Block = list[Any]
 
 MAXIMUM_LABELS = 100_000
 
+CARTESIAN = "Cartesian"
+SPHERICAL = "Spherical degrees"
 
-def convert(frame: Any, request: Request) -> Block:
+PARTITION_ID = "partition id"
+ROW_ID = "row id"
+
+
+def convert(
+    frame: Any, index: int = 0, offsets: list[int] | None = None, threshold: int | None = None, *, request: Request
+) -> Block:
     """Make the arrays of one partition.
 
     Parameters
     ----------
     frame : pandas.DataFrame or pandas.Series
         The partition, n rows.
+    index : int, optional
+        Its index in the frame.
+    offsets : list of int, optional
+        Rows before each partition; needed for a sample.
+    threshold : int, optional
+        See `pvdask.sampling.selected_rows`.
     request : dict
         What to make, see the module.
 
@@ -37,25 +58,50 @@ def convert(frame: Any, request: Request) -> Block:
     -------
     list
         A block: points of shape (m, 3), C-contiguous, and one contiguous array of shape (m,) a column, where m counts
-        the rows whose position is finite. Arrays are new, or views of the partition: the caller must not write to them.
+        the rows that are kept and have a finite position. Arrays are new, or views of the partition: the caller must not
+        write to them.
 
     Raises
     ------
     ValueError
         Where a column is missing or its values are not of the kind that was asked for.
     """
-    frame = _displayed(frame)
+    frame = displayed(frame)
     n_frame_rows = len(frame)
-    points = _points(frame, request["positions"], np.dtype(request["point_dtype"]))
-    finite = np.isfinite(points).all(axis=1)
-    n_rows = int(np.count_nonzero(finite))
-    if n_rows < len(finite):
-        points, frame = points[finite], frame[finite]
-    arrays = [_array(_series(frame, name), kind, dtype, labels) for name, kind, dtype, labels in request["columns"]]
+    mask = selected_rows(frame, request, offsets[index] if offsets else 0, threshold)
+    rows = None if mask is None else np.flatnonzero(mask)
+    if rows is not None:
+        frame = frame.iloc[rows]
+    n_selected = len(frame)
+    points = _points(frame, request)
+    if request["positions"]:
+        finite = np.isfinite(points).all(axis=1)
+        if not finite.all():
+            kept = np.flatnonzero(finite)
+            points, frame, rows = points[kept], frame.iloc[kept], kept if rows is None else rows[kept]
+    arrays = [_array(frame, index, rows, *column) for column in request["columns"]]
+    header = {"frame_rows": n_frame_rows, "rows": len(frame), "dropped": n_selected - len(frame)}
     if not request["send_points"]:
         points = points[:0]
-    header = {"frame_rows": n_frame_rows, "rows": n_rows, "dropped": len(finite) - n_rows}
     return [header, points, *arrays]
+
+
+def count_bins(frame: Any, index: int, offsets: list[int], *, request: Request) -> tuple[Any, Any]:
+    """Call `pvdask.sampling.count_bins` on a partition as Dask has it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or pandas.Series
+        The partition.
+    index, offsets, request
+        See there.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        See there.
+    """
+    return count_displayed_bins(displayed(frame), index, offsets, request=request)
 
 
 def describe(block: Block) -> tuple[int, int, int, int]:
@@ -115,93 +161,86 @@ def scan(frame: Any, names: list[str]) -> dict[str, tuple[str, bool, list[str] |
     ValueError
         Where a column has more than `MAXIMUM_LABELS` distinct labels.
     """
-    frame = _displayed(frame)
-    return {name: _scan_series(_series(frame, name)) for name in names}
+    frame = displayed(frame)
+    return {name: _scan_series(series_of(frame, name)) for name in names}
 
 
-def _displayed(frame: Any) -> pd.DataFrame:
-    """The partition as a frame whose columns have their display names."""
-    if isinstance(frame, pd.Series):
-        frame = frame.to_frame()
-    names = [str(name) for name in frame.columns]
-    if list(frame.columns) != names:
-        frame = frame.set_axis(names, axis=1)
-    return frame
+def displayed(frame: Any) -> pd.DataFrame:
+    """Give a partition's columns their display names.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or pandas.Series
+        The partition.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows, not copied.
+    """
+    table: pd.DataFrame = frame.to_frame() if isinstance(frame, pd.Series) else frame
+    names = [str(name) for name in table.columns]
+    return table if list(table.columns) == names else table.set_axis(names, axis=1)
 
 
-def _series(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+def series_of(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """Get a column.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        A partition, columns by display name.
+    name : str
+        Display name.
+
+    Returns
+    -------
+    pandas.Series
+        The column.
+
+    Raises
+    ------
+    ValueError
+        Where the partition has none of that name.
+    """
     if name not in frame.columns:
         raise ValueError(f"a partition has no column {name!r}; it has {', '.join(map(repr, frame.columns[:20]))}")
     return frame[name]
 
 
-def _points(frame: pd.DataFrame, positions: list[str], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def _points(frame: pd.DataFrame, request: Request) -> np.ndarray[Any, Any]:
     """Interleave two or three columns; a missing or overflowing value becomes one that is not finite."""
-    points = np.zeros((len(frame), 3), dtype)
+    points = np.zeros((len(frame) if request["positions"] else 0, 3), np.dtype(request["point_dtype"]))
+    axes = [_position(series_of(frame, name)) for name in request["positions"]]
+    if request["coordinates"] == SPHERICAL and axes:
+        axes = _from_spherical(*axes)
     with np.errstate(over="ignore"):
-        for axis, name in enumerate(positions):
-            series = _series(frame, name)
-            is_plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb"
-            points[:, axis] = series.to_numpy() if is_plain else _number(series, np.dtype("f8"))
+        for axis, values in enumerate(axes):
+            points[:, axis] = values
     return points
 
 
-def _array(series: pd.Series[Any], kind: str, dtype: str, labels: list[str] | None) -> np.ndarray[Any, Any]:
-    target = np.dtype(dtype)
-    if kind == "label":
-        values = _codes(series, labels or [])
-    elif kind in ("datetime", "timedelta"):
-        values = _seconds(series, kind)
-    else:
-        values = _number(series, target)
-    return np.ascontiguousarray(values, dtype=target)
+def _position(series: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    is_plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb"
+    return series.to_numpy() if is_plain else to_numbers(series, np.dtype("f8"))
 
 
-def _number(series: pd.Series[Any], target: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Numbers as `target`; a missing one is NaN, which the plan has made room for."""
-    dtype = series.dtype
-    if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
-        return series.to_numpy().astype(target, copy=False)
-    if isinstance(dtype, pd.ArrowDtype) and "decimal" in str(dtype):
-        series = series.astype("double[pyarrow]")
-    if isinstance(dtype, np.dtype):  # of objects, numbers are dealt with above
-        filled = [np.nan if value is None or value is pd.NA else value for value in series]
-        return np.array([float(value) for value in filled], dtype="f8").astype(target)
-    if series.isna().any():
-        return series.to_numpy(dtype="f8", na_value=np.nan).astype(target, copy=False)
-    return series.to_numpy(dtype=target)
+def _from_spherical(longitude: Any, latitude: Any, distance: Any = 1.0) -> list[np.ndarray[Any, Any]]:
+    """Cartesian positions of a longitude and a latitude in degrees, and a distance in any unit; in double precision."""
+    longitude, latitude = np.radians(np.asarray(longitude, "f8")), np.radians(np.asarray(latitude, "f8"))
+    with np.errstate(invalid="ignore"):
+        across = distance * np.cos(latitude)
+        return [across * np.cos(longitude), across * np.sin(longitude), distance * np.sin(latitude)]
 
 
-def _seconds(series: pd.Series[Any], kind: str) -> np.ndarray[Any, Any]:
-    """Seconds since 1970-01-01T00:00:00 UTC, or of a duration; a missing one is NaN."""
-    if isinstance(series.dtype, pd.ArrowDtype):
-        if "date" in str(series.dtype):
-            series = pd.Series(pd.to_datetime(series.astype(object)))
-        else:
-            series = pd.Series(series.array.__arrow_array__().to_pandas())
-    if getattr(series.dtype, "tz", None) is not None:
-        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-    values = series.to_numpy()
-    if values.dtype.kind not in "mM":
-        values = values.astype("datetime64[ns]" if kind == "datetime" else "timedelta64[ns]")
-    unit, count = np.datetime_data(values.dtype)
-    ticks = values.view("i8")
-    per_second = np.timedelta64(1, "s") / np.timedelta64(count, unit)
-    seconds = ticks / per_second
-    seconds[np.isnat(values)] = np.nan
-    return seconds
-
-
-def _codes(series: pd.Series[Any], labels: list[str]) -> np.ndarray[Any, Any]:
-    """Index of each row's label in the table, int32; -1 where missing."""
-    table = pd.Index(labels, dtype=object)
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        categories = [str(category) for category in series.cat.categories]
-        mapped = np.append(table.get_indexer(pd.Index(categories, dtype=object)), -1).astype("i4")
-        return mapped[series.cat.codes.to_numpy()]
-    codes, distinct = pd.factorize(series)
-    mapped = np.append(table.get_indexer(pd.Index([str(value) for value in distinct], dtype=object)), -1)
-    return mapped.astype("i4")[codes]
+def _array(
+    frame: pd.DataFrame, index: int, rows: Any, name: str, kind: str, dtype: str, labels: list[str] | None
+) -> np.ndarray[Any, Any]:
+    if kind == PARTITION_ID:
+        return np.full(len(frame), index, dtype)
+    if kind == ROW_ID:
+        return np.arange(len(frame), dtype=dtype) if rows is None else rows.astype(dtype)
+    return to_array(series_of(frame, name), kind, dtype, labels)
 
 
 def _scan_series(series: pd.Series[Any]) -> tuple[str, bool, list[str] | None]:

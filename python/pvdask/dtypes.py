@@ -81,11 +81,10 @@ def _info(name: str, dtype: Any) -> ColumnInfo:
     if isinstance(dtype, pd.BooleanDtype):
         return ColumnInfo(name, "boolean", "|u1", nullable=True)
     if isinstance(dtype, pd.api.extensions.ExtensionDtype):
-        numpy_dtype = getattr(dtype, "numpy_dtype", None)
-        known = isinstance(numpy_dtype, np.dtype) and numpy_dtype.kind in "iuf"
-        return (
-            ColumnInfo(name, "number", _sent(numpy_dtype), nullable=True) if known else ColumnInfo(name, "nested", "")
-        )
+        numpy_dtype: object = getattr(dtype, "numpy_dtype", None)
+        if isinstance(numpy_dtype, np.dtype) and numpy_dtype.kind in "iuf":
+            return ColumnInfo(name, "number", _sent(numpy_dtype), nullable=True)
+        return ColumnInfo(name, "nested", "")
     return _numpy_info(name, np.dtype(dtype))
 
 

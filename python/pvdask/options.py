@@ -20,7 +20,24 @@ OVERRIDES_VARIABLE = "PVDASK_OVERRIDES"
 
 MAXIMUM_SCHEDULER_FILE_BYTES = 1 << 20
 
-_TEXT_PROPERTIES = ("SchedulerFile", "SchedulerAddress", "Dataset", "XColumn", "YColumn", "ZColumn")
+COORDINATES = ("Cartesian", "Spherical degrees")
+"""Spherical ones are longitude and latitude in degrees, and the distance from the centre (1 where there is none)."""
+
+OUTPUT_TYPES = ("Points", "Table")
+PRECISIONS = ("Single", "Double")
+
+PARTITION_ID_ARRAY = "PartitionId"
+ROW_ID_ARRAY = "RowId"
+"""Arrays that lead from a point back to its row: its partition, and its place in that, both counted from 0."""
+
+MB = 1_000_000
+DEFAULT_CACHE_LIMIT_MB = 1000
+
+_TEXT_PROPERTIES = ("SchedulerFile", "SchedulerAddress", "Dataset", "XColumn", "YColumn", "ZColumn", "Filter")
+_OTHER_PROPERTIES = (
+    *("Timeout", "Coordinates", "SampleFraction", "MaximumRows", "SampleSeed", "OutputType", "PointPrecision"),
+    *("GenerateRowIds", "CacheLimit"),
+)
 
 
 @dataclass(frozen=True)
@@ -155,12 +172,69 @@ class SourceOptions:
         The columns of x, y and z, by display name. An empty one is guessed; the third may be `NO_COLUMN`.
     columns : tuple of str
         Columns to bring along as point data, by display name, in this order.
+    coordinates : str
+        One of `COORDINATES`: what the three position columns are.
+    filter : str
+        Row expression, see `pvdask.expressions`; empty for all rows.
+    sample_fraction : float
+        Share of the rows to keep at random, above 0, up to 1.
+    maximum_rows : int
+        Rows to keep at most, at random; 0 for no limit.
+    sample_seed : int
+        Another one gives another sample.
+    output_type : str
+        One of `OUTPUT_TYPES`.
+    point_precision : str
+        One of `PRECISIONS`.
+    row_ids : bool
+        Whether `PARTITION_ID_ARRAY` and `ROW_ID_ARRAY` come along.
+    cache_limit_bytes : int
+        Bytes of columns that are kept on a rank for when they are shown again.
     """
 
     connection: Connection = field(default_factory=Connection)
     dataset: str = ""
     positions: tuple[str, str, str] = ("", "", "")
     columns: tuple[str, ...] = ()
+    coordinates: str = COORDINATES[0]
+    filter: str = ""
+    sample_fraction: float = 1.0
+    maximum_rows: int = 0
+    sample_seed: int = 0
+    output_type: str = OUTPUT_TYPES[0]
+    point_precision: str = PRECISIONS[0]
+    row_ids: bool = False
+    cache_limit_bytes: int = DEFAULT_CACHE_LIMIT_MB * MB
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.sample_fraction <= 1.0:
+            raise OptionError("SampleFraction", f"found {self.sample_fraction}; expected a number above 0 and up to 1.")
+        for name, value in (("MaximumRows", self.maximum_rows), ("CacheLimit", self.cache_limit_bytes)):
+            if value < 0:
+                raise OptionError(name, f"found {value}; expected 0 or more.")
+        for name, value_, choices in (
+            ("Coordinates", self.coordinates, COORDINATES),
+            ("OutputType", self.output_type, OUTPUT_TYPES),
+            ("PointPrecision", self.point_precision, PRECISIONS),
+        ):
+            if value_ not in choices:
+                raise OptionError(name, f"found {value_!r}; expected one of {', '.join(map(repr, choices))}.")
+
+    @property
+    def is_table(self) -> bool:
+        """Whether a table is wanted in place of points."""
+        return self.output_type == "Table"
+
+    @property
+    def array_names(self) -> tuple[str, ...]:
+        """Names of the arrays that come along, besides the points: the ticked columns, then the row ids if wanted."""
+        return (*self.columns, *((PARTITION_ID_ARRAY, ROW_ID_ARRAY) if self.row_ids else ()))
+
+    def rows_key(self) -> SourceOptions:
+        """The options that decide which rows there are and where: equal ones mean the same rows in the same order."""
+        return replace(
+            self, columns=(), row_ids=False, cache_limit_bytes=0, connection=replace(self.connection, timeout_s=1.0)
+        )
 
     @classmethod
     def from_properties(
@@ -195,7 +269,23 @@ class SourceOptions:
             text["Dataset"],
             (text["XColumn"], text["YColumn"], text["ZColumn"]),
             tuple(columns),
+            coordinates=_choice(values.get("Coordinates"), COORDINATES),
+            filter=text["Filter"].strip(),
+            sample_fraction=float(values.get("SampleFraction", 1.0)),
+            maximum_rows=int(values.get("MaximumRows", 0)),
+            sample_seed=int(values.get("SampleSeed", 0)),
+            output_type=_choice(values.get("OutputType"), OUTPUT_TYPES),
+            point_precision=_choice(values.get("PointPrecision"), PRECISIONS),
+            row_ids=bool(int(values.get("GenerateRowIds", 0))),
+            cache_limit_bytes=int(values.get("CacheLimit", DEFAULT_CACHE_LIMIT_MB)) * MB,
         )
+
+
+def _choice(value: Any, choices: Sequence[str]) -> str:
+    """An enumerated property's value: ParaView gives its index, a command line its text; nothing is the first."""
+    if isinstance(value, int) and 0 <= value < len(choices):
+        return choices[value]
+    return choices[0] if value in (None, "") else str(value)
 
 
 def overrides(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -220,7 +310,7 @@ def overrides(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
         values = json.loads(environment.get(OVERRIDES_VARIABLE) or "{}")
     except ValueError:
         values = None
-    if not isinstance(values, dict) or not set(values) <= {*_TEXT_PROPERTIES, "Timeout"}:
-        known = ", ".join((*_TEXT_PROPERTIES, "Timeout"))
+    if not isinstance(values, dict) or not set(values) <= {*_TEXT_PROPERTIES, *_OTHER_PROPERTIES}:
+        known = ", ".join((*_TEXT_PROPERTIES, *_OTHER_PROPERTIES))
         raise OptionError(OVERRIDES_VARIABLE, f"expected a JSON object with any of {known}; unset it, or correct it.")
     return values

@@ -68,6 +68,12 @@ class Plan:
     ----------
     scheduler : str
         Address of the scheduler.
+    frame : str
+        Identity of the frame, which changes when another is published under the name.
+    has_points : bool
+        Whether the blocks hold points.
+    is_whole : bool
+        Whether this is all that was asked for; otherwise it is columns of rows that the ranks have already.
     point_dtype : str
         NumPy type string of the (n, 3) point array.
     columns : tuple of ColumnSpec
@@ -81,11 +87,24 @@ class Plan:
     """
 
     scheduler: str
+    frame: str
+    has_points: bool
+    is_whole: bool
     point_dtype: str
     columns: tuple[ColumnSpec, ...]
     total_rows: int
     dropped_rows: int
     ranks: tuple[tuple[Part, ...], ...]
+
+    def layout(self) -> tuple[tuple[tuple[int, int, int], ...], ...]:
+        """Tell which rows each rank has.
+
+        Returns
+        -------
+        tuple
+            For each rank the (partition, first row, rows) of each of its blocks.
+        """
+        return tuple(tuple((part.partition, part.start, part.n_rows) for part in rank) for rank in self.ranks)
 
     def to_bytes(self) -> bytes:
         """Write the plan as JSON.
@@ -139,7 +158,17 @@ def _part(entry: dict[str, object]) -> Part:
 def _check(plan: Plan) -> None:
     """Types and ranges: sizes from a plan are allocated, so a negative or huge one must not get that far."""
     counts = [plan.total_rows, plan.dropped_rows]
-    texts = [plan.scheduler, plan.point_dtype, *(spec.name for spec in plan.columns), *(s.dtype for s in plan.columns)]
+    if not (type(plan.has_points) is type(plan.is_whole) is bool):
+        raise PlanError("These bytes are not a plan of a pull (has_points or is_whole is not a truth value).")
+    texts = [
+        plan.scheduler,
+        plan.frame,
+        plan.point_dtype,
+        *(spec.name for spec in plan.columns),
+        *(s.dtype for s in plan.columns),
+        *(s.kind for s in plan.columns),
+        *(label for s in plan.columns for label in s.labels or ()),
+    ]
     for rank in plan.ranks:
         for part in rank:
             counts += [part.n_rows, part.n_bytes, part.partition, part.start]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pvdask.options import NO_COLUMN
+
 _CARTESIAN = ("x", "y", "z")
 _SPHERICAL = (
     ("ra", "dec", "dist"),
@@ -31,26 +33,31 @@ def _find(names: Sequence[str], wanted: str) -> str | None:
     return found[0] if found else None
 
 
-def guess_positions(names: Sequence[str]) -> tuple[str, str, str] | None:
+def guess_positions(names: Sequence[str], *, is_spherical: bool = False) -> tuple[str, str, str] | None:
     """Guess the three position columns.
 
     Parameters
     ----------
     names : sequence of str
         Numeric columns of the frame, by display name, in the frame's order.
+    is_spherical : bool, optional
+        Whether longitude, latitude and distance are looked for first.
 
     Returns
     -------
     tuple of str or None
         Columns of x, y and z: a Cartesian triple (``x``, ``X``, ``x[pc]``, ``pos_x``, …); only where there is none,
-        longitude, latitude and distance (``ra``/``dec``, ``lon``/``lat``). None where neither is found whole.
+        longitude, latitude and distance (``ra``/``dec``, ``lon``/``lat``); then pairs of these, with `NO_COLUMN` as the
+        third. None where not even a pair is found.
     """
-    triples = [tuple(affix.format(axis) for axis in _CARTESIAN) for affix in _AFFIXES] + list(_SPHERICAL)
-    for triple in triples:
-        found = [_find(names, wanted) for wanted in triple]
-        if all(found):
-            x, y, z = found
-            return str(x), str(y), str(z)
+    cartesian = [tuple(affix.format(axis) for axis in _CARTESIAN) for affix in _AFFIXES]
+    triples = [*_SPHERICAL, *cartesian] if is_spherical else [*cartesian, *_SPHERICAL]
+    for length in (3, 2):
+        for triple in triples:
+            found = [_find(names, wanted) for wanted in triple[:length]]
+            if all(found):
+                x, y, z = [*found, NO_COLUMN][:3]
+                return str(x), str(y), str(z)
     return None
 
 

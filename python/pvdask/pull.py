@@ -1,82 +1,20 @@
-"""The use case: options, a cluster and ranks in; one block of arrays a rank out. All ranks call these together."""
+"""The use case: options, a cluster and ranks in; one block of arrays a rank out. All ranks call this together."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pvdask import memory
+from pvdask.cache import Array, ColumnCache
 from pvdask.cluster import Cluster
-from pvdask.errors import DatasetError
 from pvdask.loop import Deadline
-from pvdask.options import Connection, SourceOptions
-from pvdask.plan import Part, Plan
-from pvdask.positions import best_first, guess_positions
+from pvdask.options import SourceOptions
+from pvdask.plan import ColumnSpec, Plan
 from pvdask.ranks import RankGroup, agree, share
 from pvdask.transfer import Received, fetch
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """What there is to choose from; the same on every rank.
-
-    Parameters
-    ----------
-    datasets : tuple of str
-        Names of what is published.
-    dataset : str
-        The one that is looked at; empty where none is.
-    columns : tuple of (str, str)
-        Display name and kind (see `pvdask.dtypes`) of each column of `dataset`.
-    """
-
-    datasets: tuple[str, ...] = ()
-    dataset: str = ""
-    columns: tuple[tuple[str, str], ...] = ()
-
-    def guess(self) -> tuple[str, str, str] | None:
-        """The columns of x, y and z, as far as names tell.
-
-        Returns
-        -------
-        tuple of str or None
-            See `pvdask.positions.guess_positions`.
-        """
-        return guess_positions(self._numeric())
-
-    def position_choices(self, axis: int) -> list[str]:
-        """What the drop-down of one axis offers.
-
-        Parameters
-        ----------
-        axis : int
-            0, 1 or 2.
-
-        Returns
-        -------
-        list of str
-            Display names of the numeric columns, the best guess first.
-        """
-        guess = self.guess()
-        return best_first(self._numeric(), guess[axis] if guess else None)
-
-    def offered(self) -> list[tuple[str, bool]]:
-        """What the array selection offers.
-
-        Returns
-        -------
-        list of (str, bool)
-            Display name of each column that an array can hold, and whether it is on by default: numeric columns are, but
-            not the guessed positions.
-        """
-        numeric = self._numeric()
-        positions = self.guess() or ()
-        return [(name, name in numeric and name not in positions) for name, kind in self.columns if kind != "nested"]
-
-    def _numeric(self) -> list[str]:
-        return [name for name, kind in self.columns if kind in ("number", "boolean", "decimal")]
 
 
 @dataclass(frozen=True)
@@ -85,16 +23,23 @@ class Pulled:
 
     Parameters
     ----------
-    plan : Plan
-        What was planned; it tells the columns of `received`.
-    received : Received
-        This rank's arrays.
+    points : numpy.ndarray
+        Shape (n, 3); (0, 3) for a table. Like the columns it belongs to the cache as well: not to be written to.
+    columns : list of numpy.ndarray
+        Shape (n,) each.
+    specs : tuple of ColumnSpec
+        What they are.
+    total_rows, dropped_rows : int
+        Rows of the frame, and those left out since their position is not finite.
     reports : tuple of dict
         Shape (n_ranks,): rows, bytes, path and partitions of each rank.
     """
 
-    plan: Plan
-    received: Received
+    points: Array
+    columns: list[Array]
+    specs: tuple[ColumnSpec, ...]
+    total_rows: int
+    dropped_rows: int
     reports: tuple[dict[str, Any], ...]
 
     def total(self, name: str) -> int:
@@ -121,7 +66,7 @@ class Pulled:
             Sums over all ranks.
         """
         sums = {name: self.total(name) for name in ("rows", "bytes_received", "bytes_copied")}
-        return {"total_rows": self.plan.total_rows, "dropped_rows": self.plan.dropped_rows, **sums}
+        return {"total_rows": self.total_rows, "dropped_rows": self.dropped_rows, **sums}
 
     def summary(self) -> str:
         """What the status shows.
@@ -139,39 +84,12 @@ class Pulled:
         )
 
 
-def look_around(connection: Connection, dataset: str, ranks: RankGroup) -> Catalogue:
-    """Find out what is published, and the columns of one dataset.
-
-    Parameters
-    ----------
-    connection : Connection
-        Where the scheduler is.
-    dataset : str
-        The dataset to look at; empty for the only one, if there is only one.
-    ranks : RankGroup
-        All ranks call this; rank 0 alone asks.
-
-    Returns
-    -------
-    Catalogue
-        The same on every rank; without columns where `dataset` is not published.
-
-    Raises
-    ------
-    AgreedError
-        On every rank, where rank 0 could not ask.
-    """
-    payload, error = None, None
-    if ranks.rank == 0:
-        try:
-            payload = json.dumps(_look_around(connection, dataset)).encode()
-        except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
-            error = caught
-    datasets, name, columns = json.loads(share(ranks, payload, error))
-    return Catalogue(tuple(datasets), name, tuple((column, kind) for column, kind in columns))
-
-
-def pull(options: SourceOptions, ranks: RankGroup, on_progress: Callable[[float], None] | None = None) -> Pulled:
+def pull(
+    options: SourceOptions,
+    ranks: RankGroup,
+    cache: ColumnCache | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Pulled:
     """Bring each rank its share of the DataFrame.
 
     Parameters
@@ -180,129 +98,122 @@ def pull(options: SourceOptions, ranks: RankGroup, on_progress: Callable[[float]
         The same on every rank.
     ranks : RankGroup
         All ranks call this together.
+    cache : ColumnCache, optional
+        What this rank has from earlier pulls; it is brought up to date.
     on_progress : callable, optional
         Called with the share, 0 to 1, of this rank's bytes that has come.
 
     Returns
     -------
     Pulled
-        The arrays belong to the caller.
+        The arrays are shared with the cache.
 
     Raises
     ------
     AgreedError
-        On every rank, with the same message, where anything failed on any of them.
+        On every rank, with the same message, where anything failed on any of them; the caches are then empty.
     """
-    deadline = Deadline(options.connection.timeout_s)
-    cluster = Cluster(options.connection, deadline) if ranks.rank == 0 else None
+    cache = ColumnCache() if cache is None else cache
     try:
-        payload, error = None, None
-        if cluster is not None:
-            try:
-                cluster.__enter__()
-                payload = make_plan(cluster, options, ranks.size).to_bytes()
-            except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
-                error = caught
-        plan = Plan.from_bytes(share(ranks, payload, error))
-        return _fetch_and_agree(plan, ranks, deadline, on_progress)
-    finally:
-        if cluster is not None:
-            cluster.__exit__(None, None, None)
+        return _pull(options, ranks, cache, on_progress)
+    except BaseException:
+        cache.clear()
+        raise
+
+
+def _pull(
+    options: SourceOptions, ranks: RankGroup, cache: ColumnCache, on_progress: Callable[[float], None] | None
+) -> Pulled:
+    names = options.array_names
+    states = agree(ranks, None, {"cache": cache.state()})
+    if any(state != states[0] for state in states):
+        cache.clear()
+    key = options.rows_key()
+    missing = cache.missing(key, names)
+    if missing == []:
+        reports = [_report(rank, Received([]), 0.0) for rank in cache.layout]
+        return _pulled(cache, names, reports)
+    deadline = Deadline(options.connection.timeout_s)
+    with _planner(options, ranks, deadline) as cluster:
+        plan = _share_plan(cluster, options, ranks, cache, missing)
+        _check_memory(plan, ranks)
+        if plan.is_whole:
+            cache.clear()
+            cache.key, cache.frame, cache.layout = key, plan.frame, plan.layout()
+            cache.counts = plan.total_rows, plan.dropped_rows
+        reports = _fetch_and_agree(plan, ranks, deadline, cache, on_progress)
+    pulled = _pulled(cache, names, reports)
+    cache.bound(options.cache_limit_bytes, names)
+    return pulled
+
+
+class _planner:  # noqa: N801 - a context manager, used like a function
+    """On rank 0 a cluster that is entered by `_share_plan`, under its own error handling, and left here; else nothing."""
+
+    def __init__(self, options: SourceOptions, ranks: RankGroup, deadline: Deadline) -> None:
+        self._cluster = None if ranks.rank else Cluster(options.connection, deadline)
+
+    def __enter__(self) -> Cluster | None:
+        return self._cluster
+
+    def __exit__(self, *_: object) -> None:
+        if self._cluster is not None:
+            self._cluster.__exit__(None, None, None)
+
+
+def _share_plan(
+    cluster: Cluster | None, options: SourceOptions, ranks: RankGroup, cache: ColumnCache, missing: Sequence[str] | None
+) -> Plan:
+    payload, error = None, None
+    if cluster is not None:
+        try:
+            from pvdask.planning import make_plan  # imports pandas, which ranks other than 0 do without
+
+            cluster.__enter__()
+            payload = make_plan(cluster, options, ranks.size, cache, missing).to_bytes()
+        except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
+            error = caught
+    return Plan.from_bytes(share(ranks, payload, error))
+
+
+def _check_memory(plan: Plan, ranks: RankGroup) -> None:
+    """Refuse, on all ranks, what does not fit on the host of one."""
+    error, report = None, {}
+    try:
+        report = memory.report(plan, ranks.rank)
+    except (OSError, ValueError, KeyError) as caught:  # a kernel that tells otherwise
+        error = caught
+    memory.check(agree(ranks, error, report))
 
 
 def _fetch_and_agree(
-    plan: Plan, ranks: RankGroup, deadline: Deadline, on_progress: Callable[[float], None] | None
-) -> Pulled:
-    received, error, report = None, None, {}
+    plan: Plan, ranks: RankGroup, deadline: Deadline, cache: ColumnCache, on_progress: Callable[[float], None] | None
+) -> list[dict[str, Any]]:
+    error, report = None, {}
     started = time.monotonic()
     try:
         received = fetch(plan, ranks.rank, deadline, on_progress)
-        report = {
-            "rows": len(received.arrays[0]),
-            "bytes_received": received.bytes_received,
-            "bytes_copied": received.bytes_copied,
-            "path": received.path,
-            "partitions": sorted(received.partitions),
-            "seconds": round(time.monotonic() - started, 4),
-        }
+        if plan.is_whole:
+            cache.points = received.arrays[0]
+        cache.store(plan.columns, received.arrays[1:])
+        report = _report(cache.layout[ranks.rank], received, time.monotonic() - started)
     except Exception as caught:  # whatever it is, no rank may be left waiting
         error = caught
-    reports = agree(ranks, error, report)
-    assert received is not None
-    return Pulled(plan, received, tuple(reports))
+    return agree(ranks, error, report)
 
 
-def _look_around(connection: Connection, dataset: str) -> tuple[list[str], str, list[tuple[str, str]]]:
-    from pvdask.dtypes import column_infos
-
-    with Cluster(connection) as cluster:
-        datasets = cluster.datasets()
-        name = dataset or (datasets[0] if len(datasets) == 1 else "")
-        if name not in datasets:
-            return datasets, "", []
-        try:
-            meta = cluster.look_up(name)._meta
-        except DatasetError:
-            return datasets, "", []
-        return datasets, name, [(info.name, info.kind) for info in column_infos(meta)]
-
-
-def make_plan(cluster: Cluster, options: SourceOptions, n_ranks: int) -> Plan:
-    """Have the arrays made and share them out; on rank 0 alone.
-
-    Parameters
-    ----------
-    cluster : Cluster
-        Connected; it holds the arrays until it is left.
-    options : SourceOptions
-        What to pull.
-    n_ranks : int
-        Ranks to share it out to.
-
-    Returns
-    -------
-    Plan
-        For all ranks.
-
-    Raises
-    ------
-    ColumnError, DatasetError, ClusterError
-        Where there is nothing to plan.
-    """
-    from pvdask.assignment import assign
-    from pvdask.selection import select_columns
-
-    frame = cluster.look_up(options.dataset)
-    selected = select_columns(cluster, frame, options)
-    request = {
-        "positions": selected.positions,
-        "point_dtype": "<f4",
-        "send_points": True,
-        "columns": [(spec.name, spec.kind, spec.dtype, spec.labels and list(spec.labels)) for spec in selected.columns],
+def _report(rows: Sequence[tuple[int, int, int]], received: Received, seconds: float) -> dict[str, Any]:
+    return {
+        "rows": sum(count for *_, count in rows),
+        "bytes_received": received.bytes_received,
+        "bytes_copied": received.bytes_copied,
+        "path": received.path,
+        "partitions": sorted({partition for partition, *_ in rows}),
+        "seconds": round(seconds, 4),
     }
-    blocks = cluster.convert(frame, request)
-    shares = assign([rows for rows, *_ in blocks.counts], n_ranks)
-    return _plan(cluster, blocks, shares, request, selected.columns)
 
 
-def _plan(cluster: Cluster, blocks: Any, shares: Any, request: Any, specs: Any) -> Plan:
-    pieces = [piece for share_ in shares for piece in share_]
-    whole = {piece for piece in pieces if piece.n_rows == blocks.counts[piece.partition][0]}
-    to_cut = [piece for piece in pieces if piece not in whole]
-    cut_keys = cluster.cut([(blocks.keys[p.partition], p.start, p.stop) for p in to_cut])
-    keys = {piece: blocks.keys[piece.partition] for piece in whole} | dict(zip(to_cut, cut_keys, strict=True))
-    where = cluster.who_has(list(keys.values()))
-
-    def part(piece: Any) -> Part:
-        rows, _, _, n_bytes = blocks.counts[piece.partition]
-        share_of_bytes = n_bytes * piece.n_rows // rows
-        return Part(keys[piece], where[keys[piece]], piece.n_rows, share_of_bytes, piece.partition, piece.start)
-
-    return Plan(
-        scheduler=cluster.address,
-        point_dtype=request["point_dtype"],
-        columns=tuple(specs),
-        total_rows=sum(rows for _, rows, *_ in blocks.counts),
-        dropped_rows=sum(dropped for *_, dropped, _ in blocks.counts),
-        ranks=tuple(tuple(part(piece) for piece in share_) for share_ in shares),
-    )
+def _pulled(cache: ColumnCache, names: Sequence[str], reports: Sequence[dict[str, Any]]) -> Pulled:
+    specs, arrays = cache.take(names)
+    assert cache.points is not None
+    return Pulled(cache.points, arrays, specs, *cache.counts, tuple(reports))

@@ -141,7 +141,9 @@ def describe(error: BaseException) -> str:
     str
         One message for a person.
     """
-    return str(error) if isinstance(error, PvdaskError) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, PvdaskError) else f"{type(error).__name__}: {error}"
+    # A file's name can hold bytes that are no text; the message has to get through to the other ranks, and to VTK.
+    return message.encode(errors="backslashreplace").decode()
 
 
 def _one_message(failed: dict[int, str], size: int) -> str:

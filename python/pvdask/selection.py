@@ -9,9 +9,10 @@ from typing import Any
 
 from pvdask import columns as on_workers
 from pvdask.cluster import Cluster
+from pvdask.columns import SPHERICAL
 from pvdask.dtypes import NUMERIC_KINDS, ColumnInfo, column_infos
 from pvdask.errors import ColumnError
-from pvdask.options import NO_COLUMN, SourceOptions
+from pvdask.options import NO_COLUMN, PARTITION_ID_ARRAY, ROW_ID_ARRAY, SourceOptions
 from pvdask.plan import ColumnSpec
 from pvdask.positions import guess_positions
 
@@ -32,7 +33,9 @@ class Selected:
     columns: tuple[ColumnSpec, ...]
 
 
-def select_columns(cluster: Cluster, frame: Any, options: SourceOptions) -> Selected:
+def select_columns(
+    cluster: Cluster, frame: Any, options: SourceOptions, names: Sequence[str] | None = None
+) -> Selected:
     """Check the named columns against the frame and decide the types of their arrays.
 
     Parameters
@@ -43,6 +46,8 @@ def select_columns(cluster: Cluster, frame: Any, options: SourceOptions) -> Sele
         The frame.
     options : SourceOptions
         What was asked for.
+    names : sequence of str, optional
+        Arrays to bring along; by default all that were asked for.
 
     Returns
     -------
@@ -55,8 +60,16 @@ def select_columns(cluster: Cluster, frame: Any, options: SourceOptions) -> Sele
         Where a column is missing or cannot be used for what it was named for.
     """
     infos = {info.name: info for info in column_infos(frame._meta)}
-    positions = _positions(infos, options.positions)
-    wanted = [_known(infos, name, "Columns") for name in options.columns]
+    positions = [] if options.is_table else _positions(infos, options.positions, options.coordinates)
+    names = options.array_names if names is None else names
+    ids = {spec.name: spec for spec in row_id_specs()} if options.row_ids else {}
+    taken = sorted(set(ids) & set(options.columns))
+    if taken:
+        raise ColumnError(
+            f"GenerateRowIds: the dataset has a column {taken[0]!r} of its own that is ticked; untick it, or rename it.",
+            tuple(taken),
+        )
+    wanted = [_known(infos, name, "ColumnArrays") for name in names if name not in ids]
     for info in wanted:
         if info.kind == "nested":
             raise ColumnError(
@@ -64,7 +77,64 @@ def select_columns(cluster: Cluster, frame: Any, options: SourceOptions) -> Sele
                 "make numbers or texts of it first.",
                 (info.name,),
             )
-    return Selected(positions, _specs(cluster, frame, wanted))
+    specs = {spec.name: spec for spec in _specs(cluster, frame, wanted)} | ids
+    return Selected(positions, tuple(specs[name] for name in names))
+
+
+def request_for(frame: Any, options: SourceOptions, selected: Selected, *, send_points: bool) -> dict[str, Any]:
+    """Write down what the workers are to make.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+        The frame.
+    options : SourceOptions
+        What was asked for.
+    selected : Selected
+        What `select_columns` found.
+    send_points : bool
+        Whether the points are wanted, or only columns.
+
+    Returns
+    -------
+    dict
+        See `pvdask.columns` and `pvdask.tasks`.
+
+    Raises
+    ------
+    ExpressionError
+        Where the filter is not one that is run.
+    """
+    from pvdask.expressions import parse
+
+    dtypes = {str(name): frame._meta.dtypes.iloc[index] for index, name in enumerate(frame._meta.columns)}
+    expression = parse(options.filter, dtypes) if options.filter else None
+    return {
+        "positions": selected.positions,
+        "coordinates": options.coordinates,
+        "point_dtype": "<f8" if options.point_precision == "Double" else "<f4",
+        "send_points": send_points and not options.is_table,
+        "columns": [(spec.name, spec.kind, spec.dtype, spec.labels and list(spec.labels)) for spec in selected.columns],
+        "filter": expression.tree if expression else None,
+        "filter_columns": list(expression.columns) if expression else [],
+        "fraction": options.sample_fraction,
+        "maximum": options.maximum_rows,
+        "seed": options.sample_seed,
+    }
+
+
+def row_id_specs() -> tuple[ColumnSpec, ColumnSpec]:
+    """The two arrays that lead back to a row.
+
+    Returns
+    -------
+    tuple of ColumnSpec
+        Partition, then row.
+    """
+    return (
+        ColumnSpec(PARTITION_ID_ARRAY, on_workers.PARTITION_ID, "<i4"),
+        ColumnSpec(ROW_ID_ARRAY, on_workers.ROW_ID, "<i8"),
+    )
 
 
 def _known(infos: Mapping[str, ColumnInfo], name: str, what: str) -> ColumnInfo:
@@ -76,9 +146,9 @@ def _known(infos: Mapping[str, ColumnInfo], name: str, what: str) -> ColumnInfo:
     raise ColumnError(f"{what}: the dataset has no column {name!r}; {hint} {shown}.", (name,))
 
 
-def _positions(infos: Mapping[str, ColumnInfo], named: Sequence[str]) -> list[str]:
+def _positions(infos: Mapping[str, ColumnInfo], named: Sequence[str], coordinates: str) -> list[str]:
     numeric = [info.name for info in infos.values() if info.kind in NUMERIC_KINDS]
-    guess = guess_positions(numeric) or ("", "", "")
+    guess = guess_positions(numeric, is_spherical=coordinates == SPHERICAL) or ("", "", "")
     chosen = [name or guessed for name, guessed in zip(named, guess, strict=True)]
     labels = ("XColumn", "YColumn", "ZColumn")
     missing = [label for label, name in zip(labels, chosen, strict=True) if not name]

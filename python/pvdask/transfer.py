@@ -107,7 +107,7 @@ def fetch(plan: Plan, rank: int, deadline: Deadline, on_progress: Callable[[floa
 def _allocate(plan: Plan, parts: tuple[Part, ...]) -> list[Array]:
     """Where the blocks go; empty arrays of the right types where one block alone can be adopted as it is."""
     n_rows = sum(part.n_rows for part in parts) if len(parts) > 1 else 0
-    points = np.empty((n_rows, 3), plan.point_dtype)
+    points = np.empty((n_rows if plan.has_points else 0, 3), plan.point_dtype)
     return [points, *(np.empty(n_rows, spec.dtype) for spec in plan.columns)]
 
 
@@ -182,7 +182,7 @@ async def _through_scheduler(plan: Plan, part: Part, rpc: Any) -> Any:
 def _checked(plan: Plan, part: Part, block: Any, received: Received) -> list[Array]:
     """The block's arrays, proven to be what the plan promised: VTK will trust their sizes blindly."""
     arrays: list[Array] = list(block[1:])
-    shapes = [(part.n_rows, 3), *[(part.n_rows,)] * len(plan.columns)]
+    shapes: list[tuple[int, ...]] = [(part.n_rows if plan.has_points else 0, 3), *[(part.n_rows,)] * len(plan.columns)]
     dtypes = [np.dtype(plan.point_dtype), *(np.dtype(spec.dtype) for spec in plan.columns)]
     found = [(array.shape, array.dtype) for array in arrays]
     if found != list(zip(shapes, dtypes, strict=True)):
@@ -208,5 +208,6 @@ def _adopt(received: Received, arrays: list[Array]) -> None:
 def _place(received: Received, arrays: list[Array], part: Part, first: int) -> None:
     """Copy a block to its rows of the joined arrays."""
     for target, array in zip(received.arrays, arrays, strict=True):
-        target[first : first + part.n_rows] = array
-        received.bytes_copied += array.nbytes
+        if len(array):
+            target[first : first + part.n_rows] = array
+            received.bytes_copied += array.nbytes

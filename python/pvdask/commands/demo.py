@@ -102,7 +102,7 @@ def _jobs(arguments: argparse.Namespace, connection: Connection) -> list[RenderJ
 
 def _choose_columns(arguments: argparse.Namespace, connection: Connection) -> tuple[str, str, str, str | None]:
     """The position columns and one to colour by; the guesses are said."""
-    from pvdask.pull import look_around
+    from pvdask.catalogue import look_around
     from pvdask.ranks import SerialRanks
 
     catalogue = look_around(connection, DATASET, SerialRanks())

@@ -32,6 +32,23 @@ OPAQUE_NAMES = {
 """Properties of Point Gaussian, and what Opaque Gaussian calls them."""
 
 
+MAXIMUM_ANNOTATIONS = 256
+LABELS_SUFFIX = ":labels"
+PALETTE = (
+    (0.12, 0.47, 0.71),
+    (1.0, 0.5, 0.05),
+    (0.17, 0.63, 0.17),
+    (0.84, 0.15, 0.16),
+    (0.58, 0.4, 0.74),
+    (0.55, 0.34, 0.29),
+    (0.89, 0.47, 0.76),
+    (0.74, 0.74, 0.13),
+    (0.09, 0.75, 0.81),
+    (0.5, 0.5, 0.5),
+)
+"""Colours of categories: matplotlib's tab10."""
+
+
 class RenderError(Exception):
     """What cannot be drawn; one sentence for a person."""
 
@@ -63,7 +80,9 @@ def main(job_file):
     except RenderError as error:
         finish(job, {"error": str(error)})
         sys.stdout.flush()
-        os._exit(1) if servermanager.vtkProcessModule.GetProcessModule().GetNumberOfLocalPartitions() == 1 else sys.exit(1)
+        os._exit(
+            1
+        ) if servermanager.vtkProcessModule.GetProcessModule().GetNumberOfLocalPartitions() == 1 else sys.exit(1)
     finish(job, {"sources": reports, "seconds": round(time.monotonic() - started, 3)})
 
 
@@ -192,13 +211,41 @@ def color_by(view, column, keep_range):
             hide_legends(view)
             simple.ColorBy(representation, ("POINTS", column))
             lut = simple.GetColorTransferFunction(column)
-            if not keep_range and not is_preset(lut):
+            labels = labels_of(representation.Input, column)
+            if labels:
+                color_by_labels(lut, labels)
+            elif not keep_range and not is_preset(lut):
                 representation.RescaleTransferFunctionToDataRange(False, True)
             show_legend(lut, view, column)
             colored += 1
     if not colored:
         have = sorted({name for representation in shown(view) for name in representation.Input.PointData.keys()})
-        raise RenderError(f"--color-by: nothing that is shown has a column {column!r}; there are: {', '.join(map(repr, have))}.")
+        raise RenderError(
+            f"--color-by: nothing that is shown has a column {column!r}; there are: {', '.join(map(repr, have))}."
+        )
+
+
+def labels_of(source, column):
+    """What the codes of a column stand for, up to MAXIMUM_ANNOTATIONS of them; none where they are numbers."""
+    array = source.FieldData.GetArray(column + LABELS_SUFFIX)
+    if array is None:
+        return []
+    source.UpdatePropertyInformation()
+    tables = source.GetProperty("LabelTables")
+    if tables is None:
+        return []
+    values = source.GetPropertyValue("LabelTables")
+    found = json.loads(values if isinstance(values, str) else values[0]) if values else {}
+    return found.get(column, [])[:MAXIMUM_ANNOTATIONS]
+
+
+def color_by_labels(lut, labels):
+    """Show codes as categories, each with its label and a colour of its own."""
+    lut.InterpretValuesAsCategories = 1
+    lut.AnnotationsInitialized = 1
+    lut.Annotations = [text for code, label in enumerate(labels) for text in (str(code), label)]
+    lut.IndexedColors = [channel for code in range(len(labels)) for channel in PALETTE[code % len(PALETTE)]]
+    lut.IndexedOpacities = [1.0] * len(labels)
 
 
 def is_preset(lut):
@@ -222,11 +269,7 @@ def color_by_rank(representation, view):
     simple.ColorBy(new, ("POINTS", array))
     lut = simple.GetColorTransferFunction(array)
     n_ranks = servermanager.vtkProcessModule.GetProcessModule().GetNumberOfLocalPartitions()
-    lut.InterpretValuesAsCategories = 1
-    names = [str(rank) for rank in range(n_ranks)]
-    lut.Annotations = [text for name in names for text in (name, f"rank {name}")]
-    palette = [0.12, 0.47, 0.71, 1.0, 0.5, 0.05, 0.17, 0.63, 0.17, 0.84, 0.15, 0.16, 0.58, 0.4, 0.74, 0.55, 0.34, 0.29]
-    lut.IndexedColors = [palette[index % len(palette)] for index in range(3 * n_ranks)]
+    color_by_labels(lut, [f"rank {rank}" for rank in range(n_ranks)])
     show_legend(lut, view, "rank")
     return 1
 
@@ -253,10 +296,14 @@ def import_color_map(path, view, column):
         presets = json.load(file)
     name = presets[0]["Name"]
     if not simple.ImportPresets(path):
-        raise RenderError(f"--color-map: ParaView cannot read {path} as colour presets; save it from the Choose Preset dialog.")
-    columns = [column] if column and column != "rank" else [
-        representation.ColorArrayName[1] for representation in shown(view) if representation.ColorArrayName[1]
-    ]
+        raise RenderError(
+            f"--color-map: ParaView cannot read {path} as colour presets; save it from the Choose Preset dialog."
+        )
+    columns = (
+        [column]
+        if column and column != "rank"
+        else [representation.ColorArrayName[1] for representation in shown(view) if representation.ColorArrayName[1]]
+    )
     for each in columns:
         lut = simple.GetColorTransferFunction(each)
         lut.ApplyPreset(name, False)

@@ -1,0 +1,1 @@
+"""One benchmark a module: `NAME`, `TITLE` and `run(session) -> list of Row`."""

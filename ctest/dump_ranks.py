@@ -1,0 +1,70 @@
+"""Pull datasets and have every rank write down what it got (run by pvbatch on any number of ranks).
+
+    pvbatch dump_ranks.py '{"scheduler_file": "s.json", "folder": "out", "jobs": [{"name": "a", "dataset": "stars"}]}'
+
+Of each job, rank r writes ``NAME-r.npz``: ``Points`` and every array of the point data. Rank 0 writes ``NAME.json``: what
+the source says about itself. A job may have ``properties``, which are set, and ``columns``, the ticked ones.
+"""
+
+# Before anything that can raise: a script that ends before this import leaves pvbatch's other ranks waiting.
+from paraview import simple  # isort: skip
+
+import json
+import sys
+
+FIGURES = ("Status", "TotalRows", "PulledRows", "DroppedRows", "BytesReceived", "BytesCopied", "TransferPath", "Failed")
+
+DUMP = """
+import numpy as np
+from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkParallelCore import vtkMultiProcessController
+
+rank = vtkMultiProcessController.GetGlobalController().GetLocalProcessId()
+data = self.GetPolyDataInput()
+points = data.GetPoints()
+arrays = {{"Points": vtk_to_numpy(points.GetData()) if points else np.empty((0, 3), "f4")}}
+for index in range(data.GetPointData().GetNumberOfArrays()):
+    array = data.GetPointData().GetArray(index)
+    arrays[array.GetName()] = vtk_to_numpy(array)
+arrays["n_vertices"] = np.array(data.GetVerts().GetNumberOfCells())
+np.savez({stem!r} + "-" + str(rank) + ".npz", **arrays)
+"""
+
+
+def dump(source, stem):
+    """Have every rank write its share."""
+    writer = simple.ProgrammableFilter(Input=source)
+    writer.Script = DUMP.format(stem=stem)
+    writer.UpdatePipeline()
+    simple.Delete(writer)
+
+
+def tell(source):
+    """What the source says about itself."""
+    source.UpdatePropertyInformation()
+    told = {name: source.GetPropertyValue(name) for name in FIGURES}
+    lines = source.GetPropertyValue("RankReports") or []
+    told["RankReports"] = [json.loads(line) for line in ([lines] if isinstance(lines, str) else lines)]
+    told["Offered"] = list(source.GetProperty("ColumnArrays").GetAvailable())
+    told["Ticked"] = list(source.ColumnArrays)
+    return told
+
+
+def main():
+    """Do one job after the other."""
+    options = json.loads(sys.argv[1])
+    for job in options["jobs"]:
+        source = simple.DaskDataFrameSource(SchedulerFile=options["scheduler_file"], Dataset=job["dataset"])
+        source.UpdatePipelineInformation()
+        for name, value in job.get("properties", {}).items():
+            setattr(source, name, value)
+        if "columns" in job:
+            source.ColumnArrays = job["columns"]
+        stem = f"{options['folder']}/{job['name']}"
+        dump(source, stem)
+        with open(f"{stem}.json", "w", encoding="utf-8") as file:
+            json.dump(tell(source), file)
+        simple.Delete(source)
+
+
+main()

@@ -1,0 +1,88 @@
+"""Rank 0's part of a pull: have the arrays made on the workers, and share them out to the ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pvdask.assignment import Piece, assign
+from pvdask.cache import ColumnCache
+from pvdask.cluster import Blocks, Cluster
+from pvdask.options import SourceOptions
+from pvdask.plan import Part, Plan
+from pvdask.selection import Selected, request_for, select_columns
+
+
+def make_plan(
+    cluster: Cluster, options: SourceOptions, n_ranks: int, cache: ColumnCache, missing: Sequence[str] | None
+) -> Plan:
+    """Have the arrays made and share them out; on rank 0 alone.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        Connected; it holds the arrays until it is left.
+    options : SourceOptions
+        What to pull.
+    n_ranks : int
+        Ranks to share it out to.
+    cache : ColumnCache
+        What the ranks have.
+    missing : sequence of str or None
+        The columns that they have not; None where they have nothing of these rows.
+
+    Returns
+    -------
+    Plan
+        For all ranks. It is for the missing columns alone where the rows are still those that the ranks have, and for
+        everything otherwise.
+
+    Raises
+    ------
+    ColumnError, DatasetError, ExpressionError, ClusterError
+        Where there is nothing to plan.
+    """
+    frame = cluster.look_up(options.dataset)
+    if missing is not None and str(frame._name) == cache.frame:
+        plan = _plan(
+            cluster, frame, options, n_ranks, select_columns(cluster, frame, options, missing), send_points=False
+        )
+        if plan.layout() == cache.layout:
+            return plan
+    return _plan(cluster, frame, options, n_ranks, select_columns(cluster, frame, options), send_points=True)
+
+
+def _plan(
+    cluster: Cluster, frame: Any, options: SourceOptions, n_ranks: int, selected: Selected, *, send_points: bool
+) -> Plan:
+    request = request_for(frame, options, selected, send_points=send_points)
+    blocks = cluster.convert(frame, request)
+    shares = assign([rows for rows, *_ in blocks.counts], n_ranks)
+    return Plan(
+        scheduler=cluster.address,
+        frame=str(frame._name),
+        has_points=send_points and not options.is_table,
+        is_whole=send_points,
+        point_dtype=request["point_dtype"],
+        columns=selected.columns,
+        total_rows=sum(rows for _, rows, *_ in blocks.counts),
+        dropped_rows=sum(dropped for *_, dropped, _ in blocks.counts),
+        ranks=_parts(cluster, blocks, shares),
+    )
+
+
+def _parts(cluster: Cluster, blocks: Blocks, shares: Sequence[Sequence[Piece]]) -> tuple[tuple[Part, ...], ...]:
+    """Each rank's parts; partitions that are cut are cut on the workers."""
+    pieces = [piece for share in shares for piece in share]
+    whole = [piece for piece in pieces if piece.n_rows == blocks.counts[piece.partition][0]]
+    to_cut = [piece for piece in pieces if piece.n_rows != blocks.counts[piece.partition][0]]
+    cut_keys = cluster.cut([(blocks.keys[piece.partition], piece.start, piece.stop) for piece in to_cut])
+    keys = {piece: blocks.keys[piece.partition] for piece in whole} | dict(zip(to_cut, cut_keys, strict=True))
+    where = cluster.who_has(list(keys.values())) if keys else {}
+
+    def part(piece: Piece) -> Part:
+        rows, _, _, n_bytes = blocks.counts[piece.partition]
+        key = keys[piece]
+        return Part(key, where[key], piece.n_rows, n_bytes * piece.n_rows // rows, piece.partition, piece.start)
+
+    return tuple(tuple(part(piece) for piece in share) for share in shares)

@@ -1,0 +1,94 @@
+"""One column of a partition to one array of the type that was planned. RUNS ON THE WORKERS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def to_array(series: pd.Series[Any], kind: str, dtype: str, labels: list[str] | None) -> np.ndarray[Any, Any]:
+    """Make the array of one column.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        n rows.
+    kind, dtype, labels
+        See `pvdask.plan.ColumnSpec`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,), contiguous; a view of the series where its type and layout are right already.
+    """
+    target = np.dtype(dtype)
+    if kind == "label":
+        values = _codes(series, labels or [])
+    elif kind in ("datetime", "timedelta"):
+        values = _seconds(series, kind)
+    else:
+        values = to_numbers(series, target)
+    return np.ascontiguousarray(values, dtype=target)
+
+
+def to_numbers(series: pd.Series[Any], target: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Make an array of numbers.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        Numbers, booleans or decimals, n rows.
+    target : numpy.dtype
+        Type to make; one that has NaN where anything is missing, which the plan has seen to.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,).
+    """
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
+        return series.to_numpy().astype(target, copy=False)
+    if isinstance(dtype, pd.ArrowDtype) and "decimal" in str(dtype):
+        series = series.astype("double[pyarrow]")
+    if isinstance(dtype, np.dtype):  # of objects, numbers are dealt with above
+        filled = [np.nan if value is None or value is pd.NA else value for value in series]
+        return np.array([float(value) for value in filled], dtype="f8").astype(target)
+    if series.isna().any():
+        return series.to_numpy(dtype="f8", na_value=np.nan).astype(target, copy=False)
+    return series.to_numpy(dtype=target)
+
+
+def _seconds(series: pd.Series[Any], kind: str) -> np.ndarray[Any, Any]:
+    """Seconds since 1970-01-01T00:00:00 UTC, or of a duration; a missing one is NaN."""
+    if isinstance(series.dtype, pd.ArrowDtype):
+        if "date" in str(series.dtype):
+            series = pd.Series(pd.to_datetime(series.astype(object)))
+        else:
+            series = pd.Series(series.array.__arrow_array__().to_pandas())
+    if getattr(series.dtype, "tz", None) is not None:
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    values = series.to_numpy()
+    if values.dtype.kind not in "mM":
+        values = values.astype("datetime64[ns]" if kind == "datetime" else "timedelta64[ns]")
+    unit, count = np.datetime_data(values.dtype)
+    ticks = values.view("i8")
+    per_second = np.timedelta64(1, "s") / np.timedelta64(count, unit)
+    seconds = ticks / per_second
+    seconds[np.isnat(values)] = np.nan
+    return seconds
+
+
+def _codes(series: pd.Series[Any], labels: list[str]) -> np.ndarray[Any, Any]:
+    """Index of each row's label in the table, int32; -1 where missing."""
+    table = pd.Index(labels, dtype=object)
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        categories = [str(category) for category in series.cat.categories]
+        mapped = np.append(table.get_indexer(pd.Index(categories, dtype=object)), -1).astype("i4")
+        codes = series.cat.codes.to_numpy()
+        return np.asarray(mapped[codes])
+    codes, distinct = pd.factorize(series)
+    mapped = np.append(table.get_indexer(pd.Index([str(value) for value in distinct], dtype=object)), -1)
+    return np.asarray(mapped.astype("i4")[codes])

@@ -1,0 +1,264 @@
+"""Task graphs for the workers: one block of arrays a partition, and what a sample needs to know of the whole frame first."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+FAN_IN = 32
+"""Results that one task of a tree reduction takes."""
+
+Graph = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class BlockGraph:
+    """Tasks that make the arrays of a frame.
+
+    Parameters
+    ----------
+    graph : dict
+        The tasks, with those of the frame.
+    blocks : tuple of str
+        Keys of the blocks, one a partition.
+    summary : str
+        Key of a list of what is in each, see `pvdask.columns.describe`.
+    """
+
+    graph: Graph
+    blocks: tuple[str, ...]
+    summary: str
+
+
+def block_graph(frame: Any, request: dict[str, Any]) -> BlockGraph:
+    """Plan the tasks that make the arrays of every partition.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+        Persisted or lazy.
+    request : dict
+        See `pvdask.columns`; besides, ``maximum`` rows to keep, 0 for all.
+
+    Returns
+    -------
+    BlockGraph
+        To be given to a client.
+    """
+    from pvdask import columns
+
+    graph, parts = frame_graph(frame, needed_columns(request))
+    token = uuid.uuid4().hex
+    blocks = [f"pvdask-block-{token}-{index}" for index in range(len(parts))]
+    extra: list[tuple[Any, ...]] = [() for _ in parts]
+    if request["fraction"] < 1.0 or request["maximum"]:
+        extra = _sample(graph, parts, request, token)
+    elif any(kind == columns.PARTITION_ID for _, kind, *_ in request["columns"]):
+        extra = [(index,) for index in range(len(parts))]
+    graph |= calls(f"pvdask-convert-{token}", partial(columns.convert, request=request), blocks, parts, extra)
+    counts = [f"pvdask-count-{token}-{index}" for index in range(len(parts))]
+    graph |= calls(f"pvdask-describe-{token}", columns.describe, counts, blocks)
+    summary = f"pvdask-summary-{token}"
+    graph[summary] = (list, counts)
+    return BlockGraph(graph, tuple(blocks), summary)
+
+
+def map_graph(frame: Any, function: Callable[[Any], Any]) -> tuple[Graph, str]:
+    """Plan a call of a function on every partition.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+        Persisted or lazy.
+    function : callable
+        Of this package; its result should be small.
+
+    Returns
+    -------
+    tuple
+        The tasks, and the key of the list of results.
+    """
+    graph, parts = frame_graph(frame, None)
+    token = uuid.uuid4().hex
+    keys = [f"pvdask-map-{token}-{index}" for index in range(len(parts))]
+    graph |= calls(f"pvdask-function-{token}", function, keys, parts)
+    summary = f"pvdask-mapped-{token}"
+    graph[summary] = (list, keys)
+    return graph, summary
+
+
+def calls(
+    name: str,
+    function: Callable[..., Any],
+    keys: Sequence[str],
+    on: Sequence[Any],
+    extra: Sequence[tuple[Any, ...]] | None = None,
+) -> Graph:
+    """Plan ``keys[i] = function(on[i], *extra[i])``.
+
+    Parameters
+    ----------
+    name : str
+        Key of the function itself, which is the result of a task of its own: so it is sent once and not once a partition,
+        and unpickled on a worker. Dask's own pickling would send its name alone, which a worker need not know.
+    function : callable
+        Of this package.
+    keys : sequence of str
+        Keys of the tasks.
+    on : sequence
+        Keys of what they work on.
+    extra : sequence of tuple, optional
+        Further arguments; keys among them are replaced by results.
+
+    Returns
+    -------
+    dict
+        The tasks.
+    """
+    import cloudpickle
+    from toolz.functoolz import apply
+
+    arguments = extra or [() for _ in keys]
+    tasks = {key: (apply, name, part, *rest) for key, part, rest in zip(keys, on, arguments, strict=True)}
+    return {name: (cloudpickle.loads, by_value(function)), **tasks}
+
+
+def by_value(function: Callable[..., Any]) -> bytes:
+    """Pickle a function of this package with all of the package that it uses: the workers need not have it.
+
+    Parameters
+    ----------
+    function : callable
+        A function of a worker module, or a `functools.partial` of one.
+
+    Returns
+    -------
+    bytes
+        For ``cloudpickle.loads``.
+    """
+    import cloudpickle
+
+    with _registered():
+        return bytes(cloudpickle.dumps(function))
+
+
+def frame_graph(frame: Any, needed: Sequence[str] | None) -> tuple[Graph, list[Any]]:
+    """Get a frame's tasks.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+        Persisted or lazy.
+    needed : sequence of str or None
+        Of a lazy frame, the only columns (by display name) to read; None for all.
+
+    Returns
+    -------
+    tuple
+        Its tasks, and the keys of its partitions in order.
+    """
+    from dask.core import flatten
+
+    if not is_persisted(frame):
+        if needed is not None:
+            by_display = {str(column): column for column in frame.columns}
+            # Without any column a partition has no rows either; the first will do to count them.
+            frame = frame[[by_display[name] for name in needed] or list(frame.columns[:1])]
+        frame = frame.optimize()
+    return dict(frame.__dask_graph__()), list(flatten(frame.__dask_keys__()))
+
+
+def is_persisted(frame: Any) -> bool:
+    """Tell whether a frame's partitions are in the workers' memory, or on their way.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+        The frame.
+
+    Returns
+    -------
+    bool
+        False where at least one would have to be computed.
+    """
+    from distributed import futures_of
+
+    return len(futures_of(frame)) >= int(frame.npartitions)
+
+
+def needed_columns(request: dict[str, Any]) -> list[str]:
+    """Tell which columns a request reads.
+
+    Parameters
+    ----------
+    request : dict
+        See `pvdask.columns`; besides, ``filter_columns``, those that its filter names.
+
+    Returns
+    -------
+    list of str
+        Display names, each once.
+    """
+    from pvdask.columns import PARTITION_ID, ROW_ID
+
+    read = [name for name, kind, *_ in request["columns"] if kind not in (PARTITION_ID, ROW_ID)]
+    return list(dict.fromkeys([*request["positions"], *read, *request["filter_columns"]]))
+
+
+def _sample(graph: Graph, parts: Sequence[Any], request: dict[str, Any], token: str) -> list[tuple[Any, ...]]:
+    """Add the tasks that number the rows of the whole frame and, for a maximum, find the threshold of the hashes."""
+    from pvdask import columns, sampling
+
+    lengths = [f"pvdask-length-{token}-{index}" for index in range(len(parts))]
+    graph |= {key: (len, part) for key, part in zip(lengths, parts, strict=True)}
+    offsets, threshold = f"pvdask-offsets-{token}", f"pvdask-threshold-{token}"
+    graph[f"pvdask-lengths-{token}"] = (list, lengths)
+    graph |= calls(f"pvdask-offsetter-{token}", sampling.offsets_of, [offsets], [f"pvdask-lengths-{token}"])
+    if not request["maximum"]:
+        return [(index, offsets) for index in range(len(parts))]
+    counted = [f"pvdask-bins-{token}-{index}" for index in range(len(parts))]
+    numbered = [(index, offsets) for index in range(len(parts))]
+    count_bins = partial(columns.count_bins, request=request)
+    graph |= calls(f"pvdask-binner-{token}", count_bins, counted, parts, numbered)
+    total = _reduce(graph, counted, token)
+    find = partial(sampling.threshold_bin, maximum=request["maximum"])
+    graph |= calls(f"pvdask-finder-{token}", find, [threshold], [total])
+    return [(index, offsets, threshold) for index in range(len(parts))]
+
+
+def _reduce(graph: Graph, keys: Sequence[str], token: str) -> str:
+    """Add a tree that adds up counts of hashes; gives its root."""
+    from pvdask import sampling
+
+    level = 0
+    while len(keys) > 1 or level == 0:
+        groups = [list(keys[first : first + FAN_IN]) for first in range(0, len(keys), FAN_IN)]
+        lists = [f"pvdask-group-{token}-{level}-{index}" for index in range(len(groups))]
+        sums = [f"pvdask-sum-{token}-{level}-{index}" for index in range(len(groups))]
+        graph |= {name: (list, group) for name, group in zip(lists, groups, strict=True)}
+        graph |= calls(f"pvdask-adder-{token}-{level}", sampling.add_bins, sums, lists)
+        keys, level = sums, level + 1
+    return keys[0]
+
+
+@contextmanager
+def _registered() -> Iterator[None]:
+    """Within, functions of the modules that run on workers are pickled whole."""
+    import cloudpickle
+
+    from pvdask import columns, sampling, series
+    from pvdask.expressions import WORKER_MODULES
+
+    modules = [*WORKER_MODULES, columns, sampling, series, sys.modules["pvdask.errors"]]
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
