@@ -55,7 +55,9 @@ def test_the_order_of_the_columns_does_not_matter(order: tuple[str, ...]) -> Non
 
 
 @settings(deadline=None)
-@given(st.lists(st.text(max_size=8) | st.sampled_from(["x", "Y", "z[pc]", "ra", "dec", "dist", "lon", "lat"]), max_size=8))
+@given(
+    st.lists(st.text(max_size=8) | st.sampled_from(["x", "Y", "z[pc]", "ra", "dec", "dist", "lon", "lat"]), max_size=8)
+)
 def test_a_guess_is_three_different_columns_of_the_frame(names: list[str]) -> None:
     guess = guess_positions(names)
     if guess is not None:

@@ -56,7 +56,9 @@ def test_one_rank_s_error_is_every_rank_s(failed: int) -> None:
 
 def test_an_error_that_all_ranks_have_is_told_once() -> None:
     for size in SIZES:
-        assert check_same_message(on_ranks(size, failing_on(set(range(size)), lambda _: InputError(MESSAGE)))) == MESSAGE
+        assert (
+            check_same_message(on_ranks(size, failing_on(set(range(size)), lambda _: InputError(MESSAGE)))) == MESSAGE
+        )
 
 
 def test_an_error_of_some_ranks_is_told_once_with_their_numbers() -> None:

@@ -195,7 +195,9 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         # Without this, VTK's pipeline runs RequestData on rank 0 alone, and the collective calls there wait for ever.
         outInfo.GetInformationObject(0).Set(vtkAlgorithm.CAN_HANDLE_PIECE_REQUEST(), 1)
         # The properties are the same on all ranks, so all look around or none does.
-        key = tuple(self._properties.get(name) for name in ("SchedulerFile", "SchedulerAddress", "Dataset"))
+        key = tuple(
+            self._properties.get(name) for name in ("SchedulerFile", "SchedulerAddress", "Dataset", "FileNames")
+        )
         if self._looked_at != key:
             self._looked_at = key
             self._look_around()
@@ -247,11 +249,11 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         self._catalogue = None
         try:
             options = self._agreed_options()
-            if not (options.connection.scheduler_file or options.connection.scheduler_address):
+            if not (options.files or options.connection.scheduler_file or options.connection.scheduler_address):
                 return
             from pvdask.catalogue import look_around
 
-            self._catalogue = look_around(options.connection, options.dataset, VtkRanks())
+            self._catalogue = look_around(options.connection, options.dataset, VtkRanks(), options.files)
         except PvdaskError as error:
             self._status = f"Error: {error}"
             return

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pvdask.plan import ColumnSpec
+from pvdask.plan import ColumnSpec, Plan
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Layout = tuple[tuple[tuple[int, int, int], ...], ...]
@@ -45,6 +45,20 @@ class ColumnCache:
     def clear(self) -> None:
         """Let go of everything."""
         self.__init__()  # type: ignore[misc]
+
+    def begin(self, key: Hashable, plan: Plan) -> None:
+        """Start over with another choice of rows.
+
+        Parameters
+        ----------
+        key : hashable
+            The choice.
+        plan : Plan
+            Which rows each rank has.
+        """
+        self.clear()
+        self.key, self.frame, self.layout = key, plan.frame, plan.layout()
+        self.counts = plan.total_rows, plan.dropped_rows
 
     def state(self) -> list[Any]:
         """Tell what is held, for ranks to compare.

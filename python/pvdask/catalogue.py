@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pvdask.cluster import Cluster
@@ -74,7 +75,7 @@ class Catalogue:
         return [name for name, kind in self.columns if kind in ("number", "boolean", "decimal")]
 
 
-def look_around(connection: Connection, dataset: str, ranks: RankGroup) -> Catalogue:
+def look_around(connection: Connection, dataset: str, ranks: RankGroup, files: Sequence[str] = ()) -> Catalogue:
     """Find out what is published, and the columns of one dataset.
 
     Parameters
@@ -85,6 +86,8 @@ def look_around(connection: Connection, dataset: str, ranks: RankGroup) -> Catal
         The dataset to look at; empty for the only one, if there is only one.
     ranks : RankGroup
         All ranks call this; rank 0 alone asks.
+    files : sequence of str, optional
+        Files to look at in place of a published dataset; no cluster is asked then.
 
     Returns
     -------
@@ -99,11 +102,18 @@ def look_around(connection: Connection, dataset: str, ranks: RankGroup) -> Catal
     payload, error = None, None
     if ranks.rank == 0:
         try:
-            payload = json.dumps(_look_around(connection, dataset)).encode()
+            payload = json.dumps(_look_into(files) if files else _look_around(connection, dataset)).encode()
         except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
             error = caught
     datasets, name, columns = json.loads(share(ranks, payload, error))
     return Catalogue(tuple(datasets), name, tuple((column, kind) for column, kind in columns))
+
+
+def _look_into(files: Sequence[str]) -> tuple[list[str], str, list[tuple[str, str]]]:
+    from pvdask.dtypes import column_infos
+    from pvdask.files import open_files
+
+    return [], "", [(info.name, info.kind) for info in column_infos(open_files(files)._meta)]
 
 
 def _look_around(connection: Connection, dataset: str) -> tuple[list[str], str, list[tuple[str, str]]]:

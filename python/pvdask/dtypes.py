@@ -66,7 +66,7 @@ def column_infos(meta: pd.DataFrame) -> list[ColumnInfo]:
             "array in ParaView is found by its name.",
             doubled,
         )
-    return [_info(name, meta.dtypes.iloc[index]) for index, name in enumerate(names)]
+    return [_info(name, dtype) for name, dtype in zip(names, meta.dtypes, strict=True)]
 
 
 def _info(name: str, dtype: Any) -> ColumnInfo:

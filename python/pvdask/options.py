@@ -168,6 +168,8 @@ class SourceOptions:
         Where the scheduler is, and for how long to wait for it.
     dataset : str
         Name under which the DataFrame is published; empty for the only one.
+    files : tuple of str
+        Files to read in place of a published DataFrame; on the cluster where a scheduler is named, else on the ranks.
     positions : tuple of str
         The columns of x, y and z, by display name. An empty one is guessed; the third may be `NO_COLUMN`.
     columns : tuple of str
@@ -194,6 +196,7 @@ class SourceOptions:
 
     connection: Connection = field(default_factory=Connection)
     dataset: str = ""
+    files: tuple[str, ...] = ()
     positions: tuple[str, str, str] = ("", "", "")
     columns: tuple[str, ...] = ()
     coordinates: str = COORDINATES[0]
@@ -219,6 +222,11 @@ class SourceOptions:
         ):
             if value_ not in choices:
                 raise OptionError(name, f"found {value_!r}; expected one of {', '.join(map(repr, choices))}.")
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the ranks read the files themselves, since no scheduler is named."""
+        return bool(self.files) and not (self.connection.scheduler_file or self.connection.scheduler_address)
 
     @property
     def is_table(self) -> bool:
@@ -262,11 +270,13 @@ class SourceOptions:
             Where a value cannot be used.
         """
         values = {**properties, **overrides(environment)}
+        files = tuple(values.get("FileNames", ()))
         text = {name: str(values.get(name) or "") for name in _TEXT_PROPERTIES}
         connection = Connection(text["SchedulerFile"], text["SchedulerAddress"], float(values.get("Timeout", 60.0)))
         return cls(
-            connection.with_environment(environment),
+            connection if files else connection.with_environment(environment),
             text["Dataset"],
+            files,
             (text["XColumn"], text["YColumn"], text["ZColumn"]),
             tuple(columns),
             coordinates=_choice(values.get("Coordinates"), COORDINATES),

@@ -8,6 +8,7 @@ from typing import Any
 from pvdask.assignment import Piece, assign
 from pvdask.cache import ColumnCache
 from pvdask.cluster import Blocks, Cluster
+from pvdask.files import open_files
 from pvdask.options import SourceOptions
 from pvdask.plan import Part, Plan
 from pvdask.selection import Selected, request_for, select_columns
@@ -42,7 +43,7 @@ def make_plan(
     ColumnError, DatasetError, ExpressionError, ClusterError
         Where there is nothing to plan.
     """
-    frame = cluster.look_up(options.dataset)
+    frame = open_files(options.files) if options.files else cluster.look_up(options.dataset)
     if missing is not None and str(frame._name) == cache.frame:
         plan = _plan(
             cluster, frame, options, n_ranks, select_columns(cluster, frame, options, missing), send_points=False

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pvdask.errors import ClusterError, DatasetError, DeadlineError, InputError
+from pvdask.files import open_files, unreadable
 from pvdask.options import Connection
 from pvdask.progress import Progress
-
-PARQUET_SUFFIXES = (".parquet", ".pq", ".parq")
 
 
 @dataclass(frozen=True)
@@ -75,11 +72,13 @@ def publish(
         n_workers = len(client.scheduler_info(n_workers=-1)["workers"])
         if not n_workers:
             raise ClusterError("The cluster has no workers; start some, or see why they ended.")
-        frame = _read(paths, n_partitions or n_workers)
+        frame = open_files(paths).repartition(npartitions=n_partitions or n_workers)
         frame = _persist(client, frame, paths)
         lengths = client.gather(client.map(len, _futures(frame), pure=False))
         if not sum(lengths):
-            raise InputError(f"{', '.join(paths)}: no rows were found; expected a table with a header and at least one row.")
+            raise InputError(
+                f"{', '.join(paths)}: no rows were found; expected a table with a header and at least one row."
+            )
         client.publish_dataset(frame, name=name, override=replace)
         return Published(name, sum(lengths), frame.npartitions, _shares(client, frame, lengths))
 
@@ -116,40 +115,6 @@ def connect(connection: Connection) -> Any:
         raise DeadlineError(f"connecting to the scheduler at {address}", connection.timeout_s) from error
 
 
-def _read(paths: Sequence[str], n_partitions: int) -> Any:
-    """Files as a lazy frame with `n_partitions` partitions."""
-    import dask.dataframe as dd
-
-    kinds = {_is_parquet(path) for path in paths}
-    if len(kinds) > 1:
-        raise InputError("CSV and Parquet files were named together; publish them under two names.")
-    try:
-        frame = dd.read_parquet(list(paths)) if kinds.pop() else dd.read_csv(_csv_files(paths))
-    except (ValueError, OSError, UnicodeDecodeError) as error:
-        raise InputError(_unreadable(paths, error)) from error
-    return frame.repartition(npartitions=n_partitions)
-
-
-def _is_parquet(path: str) -> bool:
-    folder = Path(path)
-    if folder.is_dir():
-        return any(inside.suffix in PARQUET_SUFFIXES for inside in folder.rglob("*"))
-    return folder.suffix in PARQUET_SUFFIXES
-
-
-def _csv_files(paths: Sequence[str]) -> list[str]:
-    files: list[str] = []
-    for path in paths:
-        inside = sorted(map(str, Path(path).glob("*.csv*"))) if os.path.isdir(path) else [path]
-        if not inside:
-            raise InputError(f"The folder {path} holds neither CSV nor Parquet files.")
-        files += inside
-    empty = [file for file in files if os.path.isfile(file) and not os.path.getsize(file)]
-    if empty:
-        raise InputError(f"The file {empty[0]} is empty; expected a CSV table with a header line.")
-    return files
-
-
 def _persist(client: Any, frame: Any, paths: Sequence[str]) -> Any:
     """The frame in the workers' memory, spread evenly; progress is shown partition by partition."""
     from distributed import as_completed
@@ -161,7 +126,7 @@ def _persist(client: Any, frame: Any, paths: Sequence[str]) -> Any:
             progress.advance()
     for future in futures:
         if future.status != "finished":
-            raise InputError(_unreadable(paths, future.exception()))
+            raise InputError(unreadable(paths, future.exception()))
     return _spread(client, persisted, futures)
 
 
@@ -197,16 +162,6 @@ def _futures(frame: Any) -> list[Any]:
             "12488): repartition, or use another version."
         )
     return futures
-
-
-def _unreadable(paths: Sequence[str], error: BaseException | None) -> str:
-    shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip(" -+|")]
-    reason = lines[0] if lines else type(error).__name__
-    return (
-        f"{shown} cannot be read as a table ({reason[:300].rstrip('.')}); expected CSV or Parquet with the same columns in "
-        "every row."
-    )
 
 
 def _shares(client: Any, frame: Any, lengths: Sequence[int]) -> tuple[WorkerShare, ...]:

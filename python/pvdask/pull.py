@@ -133,15 +133,29 @@ def _pull(
     if missing == []:
         reports = [_report(rank, Received([]), 0.0) for rank in cache.layout]
         return _pulled(cache, names, reports)
+    if options.is_embedded:
+        return _pull_embedded(options, ranks, cache, names)
     deadline = Deadline(options.connection.timeout_s)
     with _planner(options, ranks, deadline) as cluster:
         plan = _share_plan(cluster, options, ranks, cache, missing)
         _check_memory(plan, ranks)
         if plan.is_whole:
-            cache.clear()
-            cache.key, cache.frame, cache.layout = key, plan.frame, plan.layout()
-            cache.counts = plan.total_rows, plan.dropped_rows
+            cache.begin(key, plan)
         reports = _fetch_and_agree(plan, ranks, deadline, cache, on_progress)
+    pulled = _pulled(cache, names, reports)
+    cache.bound(options.cache_limit_bytes, names)
+    return pulled
+
+
+def _pull_embedded(options: SourceOptions, ranks: RankGroup, cache: ColumnCache, names: Sequence[str]) -> Pulled:
+    from pvdask.embedded import pull_embedded
+
+    cache.clear()
+    plan, received, told = pull_embedded(options, ranks)
+    cache.begin(options.rows_key(), plan)
+    cache.points = received.arrays[0]
+    cache.store(plan.columns, received.arrays[1:])
+    reports = agree(ranks, None, _report(cache.layout[ranks.rank], received, told[ranks.rank]["seconds"]))
     pulled = _pulled(cache, names, reports)
     cache.bound(options.cache_limit_bytes, names)
     return pulled

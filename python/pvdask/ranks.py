@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Protocol
+from typing import Any, Protocol
 
 from pvdask.errors import PvdaskError
 
@@ -68,8 +68,8 @@ class AgreedError(PvdaskError):
 
 
 def agree(
-    ranks: RankGroup, error: BaseException | None, report: dict[str, object] | None = None
-) -> list[dict[str, object]]:
+    ranks: RankGroup, error: BaseException | None, report: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """Gather every rank's outcome; one rank's failure is every rank's failure.
 
     Parameters

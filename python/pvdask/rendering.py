@@ -70,7 +70,11 @@ class RenderJob:
         """
         if self.state.suffix not in STATE_SUFFIXES:
             raise InputError(f"{self.state} is no state file; expected a .pvsm or .py file that ParaView saved.")
-        wanted = ((self.state, "state file"), (self.camera, "camera file (.pvcc)"), (self.color_map, "colour map (.json)"))
+        wanted = (
+            (self.state, "state file"),
+            (self.camera, "camera file (.pvcc)"),
+            (self.color_map, "colour map (.json)"),
+        )
         for path, what in wanted:
             if path is not None and not os.access(path, os.R_OK):
                 raise InputError(f"The {what} {path} is missing or cannot be read.")
@@ -83,7 +87,9 @@ class RenderJob:
         if self.output.suffix != ".png":
             raise InputError(f"{self.output}: expected a name that ends in .png for the picture.")
         if not os.access(self.output.parent, os.W_OK):
-            raise InputError(f"The folder {self.output.parent} is not there or may not be written to; make it, or name another.")
+            raise InputError(
+                f"The folder {self.output.parent} is not there or may not be written to; make it, or name another."
+            )
 
 
 def render(
@@ -154,7 +160,9 @@ def _reason(outcome: dict[str, Any] | None, batch: CompletedBatch) -> str:
     if outcome and "error" in outcome:
         return str(outcome["error"])
     lines = [line for line in (batch.stderr + batch.stdout).splitlines() if line.strip()]
-    return f"pvbatch ended with exit status {batch.returncode} and without a picture. It said last:\n" + "\n".join(lines[-15:])
+    return f"pvbatch ended with exit status {batch.returncode} and without a picture. It said last:\n" + "\n".join(
+        lines[-15:]
+    )
 
 
 def _check_xml(path: Path, root: str, expected: str) -> None:

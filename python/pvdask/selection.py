@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol
 
 from pvdask import columns as on_workers
-from pvdask.cluster import Cluster
 from pvdask.columns import SPHERICAL
 from pvdask.dtypes import NUMERIC_KINDS, ColumnInfo, column_infos
 from pvdask.errors import ColumnError
 from pvdask.options import NO_COLUMN, PARTITION_ID_ARRAY, ROW_ID_ARRAY, SourceOptions
 from pvdask.plan import ColumnSpec
 from pvdask.positions import guess_positions
+
+
+class Partitions(Protocol):
+    """Where a frame's partitions are looked at: a cluster, or the ranks themselves."""
+
+    def map_partitions(self, frame: Any, function: Callable[[Any], Any]) -> list[Any]:
+        """Call a function on every partition, and bring the results here."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +40,14 @@ class Selected:
 
 
 def select_columns(
-    cluster: Cluster, frame: Any, options: SourceOptions, names: Sequence[str] | None = None
+    cluster: Partitions, frame: Any, options: SourceOptions, names: Sequence[str] | None = None
 ) -> Selected:
     """Check the named columns against the frame and decide the types of their arrays.
 
     Parameters
     ----------
-    cluster : Cluster
-        Connected; it looks at the rows where dtypes alone do not tell.
+    cluster : Partitions
+        It looks at the rows where dtypes alone do not tell.
     frame : dask.dataframe.DataFrame
         The frame.
     options : SourceOptions
@@ -170,7 +176,7 @@ def _positions(infos: Mapping[str, ColumnInfo], named: Sequence[str], coordinate
     return [name for name in chosen if name != NO_COLUMN]
 
 
-def _specs(cluster: Cluster, frame: Any, wanted: Sequence[ColumnInfo]) -> tuple[ColumnSpec, ...]:
+def _specs(cluster: Partitions, frame: Any, wanted: Sequence[ColumnInfo]) -> tuple[ColumnSpec, ...]:
     """Types of the arrays; the rows are looked at once for all columns whose dtypes leave it open."""
     open_names = [info.name for info in wanted if info.nullable]
     seen: list[dict[str, tuple[str, bool, list[str] | None]]] = []

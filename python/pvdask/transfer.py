@@ -58,6 +58,8 @@ class Received:
         """The way the blocks took, for a person."""
         if not self.n_parts:
             return "nothing to fetch"
+        if not self.bytes_received:
+            return "read by this rank"
         if not self.indirect_parts:
             return "direct from workers"
         return f"{self.indirect_parts} of {self.n_parts} blocks by way of the scheduler"

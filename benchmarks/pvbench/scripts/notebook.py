@@ -36,7 +36,9 @@ def main():
         seconds = time.perf_counter() - started
         information = points.GetDataInformation()
         arrays = sorted(points.PointData.keys())
-        results.append({"seconds": seconds, "rows": information.GetNumberOfPoints(), "columns": columns, "arrays": arrays})
+        results.append(
+            {"seconds": seconds, "rows": information.GetNumberOfPoints(), "columns": columns, "arrays": arrays}
+        )
     peers = rank_tools.on_every_rank(simple, job, "notebook_packages")
     rank_tools.finish(job, {"results": results, "packages": peers})
 

@@ -57,7 +57,12 @@ def first_picture(job, source, view):
     if job["picture"]:
         simple.SaveScreenshot(job["picture"], view, ImageResolution=job["size"])
     ordered = bool(view.GetClientSideObject().GetUseOrderedCompositing())
-    return {"seconds": seconds, "ordered": ordered, "fps": frames(view, job["frames"]), "rows": source.GetPropertyValue("PulledRows")}
+    return {
+        "seconds": seconds,
+        "ordered": ordered,
+        "fps": frames(view, job["frames"]),
+        "rows": source.GetPropertyValue("PulledRows"),
+    }
 
 
 def side_by_side(job, source, view):

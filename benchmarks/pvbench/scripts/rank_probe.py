@@ -83,4 +83,6 @@ def _status(name):
 
 def notebook_packages():
     """Versions of what the notebook's way ran with on this rank."""
-    return {name: str(getattr(sys.modules.get(name), "__version__", None)) for name in ("PVGeo", "pyvista", "distributed")}
+    return {
+        name: str(getattr(sys.modules.get(name), "__version__", None)) for name in ("PVGeo", "pyvista", "distributed")
+    }

@@ -38,7 +38,9 @@ def on_every_rank(simple, job, call):
     for old in folder.iterdir():
         old.unlink()
     probe = simple.ProgrammableSource(OutputDataSetType="vtkPolyData")
-    probe.Script = f"import sys\nsys.path.insert(0, {HERE!r})\nimport rank_probe\nrank_probe.answer({str(folder)!r}, {call!r})"
+    probe.Script = (
+        f"import sys\nsys.path.insert(0, {HERE!r})\nimport rank_probe\nrank_probe.answer({str(folder)!r}, {call!r})"
+    )
     probe.UpdatePipeline()
     simple.Delete(probe)
     answers = [json.loads(path.read_text()) for path in sorted(folder.iterdir(), key=lambda path: int(path.stem))]
@@ -68,7 +70,9 @@ def update(source, columns=None):
         raise RuntimeError(str(source.GetPropertyValue("Status")))
     lines = source.GetPropertyValue("RankReports")
     lines = [lines] if isinstance(lines, str) else list(lines)
-    figures = {name: source.GetPropertyValue(name) for name in ("PulledRows", "BytesReceived", "BytesCopied", "TransferPath")}
+    figures = {
+        name: source.GetPropertyValue(name) for name in ("PulledRows", "BytesReceived", "BytesCopied", "TransferPath")
+    }
     return {"seconds": seconds, **figures, "ranks": [json.loads(line) for line in lines]}
 
 

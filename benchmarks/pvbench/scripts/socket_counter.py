@@ -34,13 +34,8 @@ def _wrap(name, direction, size):
     setattr(socket.socket, name, counted)
 
 
-def install_on_scheduler(dask_scheduler=None):
-    """Runs in the scheduler."""
-    install()
-
-
-def read_on_scheduler(dask_scheduler=None):
-    """Runs in the scheduler: bytes since it was installed there."""
+def read():
+    """Bytes since it was installed in this process."""
     import socket
 
     return dict(socket.socket.pvbench_counted)

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from pvdask.arguments import positive_count
-from pvdask.commands.publish import expand
 from pvdask.commands.publish import report as report_published
 from pvdask.commands.render import report as report_rendered
 from pvdask.environment import project_layout
 from pvdask.errors import InputError
+from pvdask.files import expand
 from pvdask.launch import ParaViewInstall, Stack, find_paraview
 from pvdask.options import Connection
 from pvdask.publishing import publish
@@ -28,11 +28,17 @@ STATE_COLUMN = "plx[mas]"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("--input", metavar="FILE.csv", help="your own table (CSV or Parquet) in place of a synthetic catalogue")
+    parser.add_argument(
+        "--input", metavar="FILE.csv", help="your own table (CSV or Parquet) in place of a synthetic catalogue"
+    )
     parser.add_argument("--rows", type=positive_count, default=200_000, metavar="N", help="stars to make (200000)")
     parser.add_argument("--workers", type=positive_count, default=2, metavar="N", help="Dask workers (2)")
-    parser.add_argument("-n", "--ranks", dest="n_ranks", type=positive_count, default=2, metavar="RANKS", help="MPI ranks (2)")
-    parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="FOLDER", help="where pictures go (demo)")
+    parser.add_argument(
+        "-n", "--ranks", dest="n_ranks", type=positive_count, default=2, metavar="RANKS", help="MPI ranks (2)"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("demo"), metavar="FOLDER", help="where pictures go (demo)"
+    )
     for axis in "xyz":
         parser.add_argument(f"--{axis}", metavar="COLUMN", help=f"column of {axis} (default: guessed from the names)")
     parser.add_argument("--color-by", metavar="COLUMN", help="column to colour by (default: the first numeric one)")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
 from pvdask.arguments import positive_count, positive_seconds
-from pvdask.errors import InputError
+from pvdask.files import expand
 from pvdask.options import Connection
 from pvdask.publishing import Published, publish
 
@@ -20,7 +19,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("dataset", metavar="NAME", help="name to publish under")
     parser.add_argument(
-        "paths", metavar="PATH", nargs="+", help="CSV or Parquet files, folders of them or globs, as the workers see them"
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        help="CSV or Parquet files, folders of them or globs, as the workers see them",
     )
     parser.add_argument(
         "--scheduler-file",
@@ -35,7 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="partitions to make, best one a ParaView rank (default: as many as there are workers)",
     )
     parser.add_argument("--replace", action="store_true", help="replace what is published under NAME")
-    parser.add_argument("--timeout", type=positive_seconds, default=60.0, metavar="S", help="seconds to find the scheduler (60)")
+    parser.add_argument(
+        "--timeout", type=positive_seconds, default=60.0, metavar="S", help="seconds to find the scheduler (60)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,43 +67,6 @@ def run(arguments: argparse.Namespace) -> int:
     )
     report(published)
     return 0
-
-
-def expand(paths: list[str]) -> list[str]:
-    """Make paths absolute, as workers have a working directory of their own, and see that they are there.
-
-    Parameters
-    ----------
-    paths : list of str
-        Files, folders, globs, or URLs of a file system that Dask knows, which are left alone.
-
-    Returns
-    -------
-    list of str
-        In the same order.
-
-    Raises
-    ------
-    InputError
-        Where there is nothing at a path, or it cannot be read.
-    """
-    expanded = []
-    for text in paths:
-        if "://" in text:
-            expanded.append(text)
-            continue
-        path = Path(text).absolute()
-        if any(character in text for character in "*?["):
-            found = sorted(path.parent.glob(path.name))
-            if found:
-                expanded += map(str, found)
-                continue
-        if not path.exists():
-            raise InputError(f"There is no file {path}; name CSV or Parquet files, or folders of them.")
-        if not os.access(path, os.R_OK):
-            raise InputError(f"The file {path} may not be read by this user; see to its permissions.")
-        expanded.append(str(path))
-    return expanded
 
 
 def report(published: Published) -> None:

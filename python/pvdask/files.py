@@ -1,0 +1,171 @@
+"""Files as a lazy Dask DataFrame: CSV and Parquet, single files, folders, globs, and series of files as one frame."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pvdask.errors import InputError
+
+PARQUET_SUFFIXES = (".parquet", ".pq", ".parq")
+CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+
+SMALLEST_BLOCK_BYTES = 1 << 18
+LARGEST_BLOCK_BYTES = 64 << 20
+BLOCKS = 64
+"""Blocks that CSV files are cut into, as long as they are neither smaller nor larger than the two sizes. It depends on the files
+alone, so that partitions are the same however many ranks read them."""
+
+MAXIMUM_COLUMNS = 100_000
+MAXIMUM_HEADER_BYTES = 16 << 20
+
+
+def open_files(paths: Sequence[str]) -> Any:
+    """Open files as one frame, without reading more than a sample of them.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        CSV files (plain or gzip), Parquet files, folders of either, or globs; URLs of a file system that Dask knows.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        Lazy.
+
+    Raises
+    ------
+    InputError
+        Where they are missing, empty, or no tables.
+    """
+    import dask.dataframe as dd
+
+    files = expand(paths)
+    kinds = {_is_parquet(path) for path in files}
+    if len(kinds) > 1:
+        raise InputError("CSV and Parquet files were named together; open or publish them one kind at a time.")
+    try:
+        if kinds.pop():
+            # A list of one folder is read without its hive partitions.
+            return dd.read_parquet(files[0] if len(files) == 1 else files, split_row_groups="adaptive")
+        return _read_csv(_csv_files(files))
+    except InputError:
+        raise
+    except Exception as error:  # pandas, pyarrow and fsspec each raise kinds of their own
+        raise InputError(unreadable(files, error)) from error
+
+
+def expand(paths: Sequence[str]) -> list[str]:
+    """Make paths absolute, as workers have a working directory of their own, and see that they are there.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        See `open_files`.
+
+    Returns
+    -------
+    list of str
+        Globs replaced by what they match, in order; URLs left alone.
+
+    Raises
+    ------
+    InputError
+        Where there is nothing at a path, or it may not be read.
+    """
+    if not paths:
+        raise InputError("No file is named; name CSV or Parquet files, or folders of them.")
+    expanded: list[str] = []
+    for text in paths:
+        path = text if "://" in text else str(Path(text).absolute())
+        if "://" in text or os.path.exists(path):
+            expanded.append(path)
+        else:
+            matches = sorted(glob.glob(path, recursive=True))
+            if not matches:
+                raise InputError(f"There is no file {path}; name CSV or Parquet files, folders of them, or a glob.")
+            expanded += matches
+    for path in expanded:
+        if "://" not in path and not os.access(path, os.R_OK):
+            raise InputError(f"The file {path} may not be read by this user; see to its permissions.")
+    return expanded
+
+
+def unreadable(paths: Sequence[str], error: BaseException | None) -> str:
+    """Say in a sentence why files are no table.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        The files.
+    error : BaseException or None
+        What reading them raised.
+
+    Returns
+    -------
+    str
+        For a person.
+    """
+    shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" -+|")]
+    reason = (lines[0] if lines else type(error).__name__)[:300].rstrip(".")
+    return f"{shown} cannot be read as a table ({reason}); expected CSV or Parquet with the same columns in every row."
+
+
+def _read_csv(files: Sequence[str]) -> Any:
+    import dask.dataframe as dd
+
+    local = [file for file in files if "://" not in file]
+    separator = "," if len(local) < len(files) else _separator(files[0])
+    if any(file.endswith(".gz") for file in files):
+        return dd.read_csv(list(files), sep=separator, blocksize=None, compression="gzip")  # gzip cannot be cut
+    total = sum(os.path.getsize(file) for file in local)
+    block = min(max(total // BLOCKS, SMALLEST_BLOCK_BYTES), LARGEST_BLOCK_BYTES)
+    return dd.read_csv(list(files), sep=separator, blocksize=block)
+
+
+def _separator(file: str) -> str:
+    """Tell the separator from the header line: the commonest of the usual ones."""
+    opened = gzip.open(file, "rb") if file.endswith(".gz") else open(file, "rb")  # noqa: SIM115 - closed below
+    with opened:
+        header = opened.readline(MAXIMUM_HEADER_BYTES + 1)
+    if len(header) > MAXIMUM_HEADER_BYTES:
+        raise InputError(
+            f"{file}: its first line is longer than {MAXIMUM_HEADER_BYTES >> 20} MB; expected a CSV table."
+        )
+    if not header.strip():
+        raise InputError(f"{file} has an empty first line; expected the names of the columns.")
+    candidates = {separator: header.count(separator.encode()) for separator in (",", "\t", ";", "|")}
+    separator = max(candidates, key=lambda each: candidates[each])
+    if candidates[separator] > MAXIMUM_COLUMNS:
+        raise InputError(f"{file} has over {MAXIMUM_COLUMNS:,} columns; expected a table of fewer.")
+    if candidates[separator]:
+        return separator
+    return r"\s+" if len(header.split()) > 1 else ","
+
+
+def _is_parquet(path: str) -> bool:
+    folder = Path(path)
+    if folder.is_dir():
+        return any(inside.suffix in PARQUET_SUFFIXES for inside in folder.rglob("*"))
+    return folder.suffix in PARQUET_SUFFIXES
+
+
+def _csv_files(paths: Sequence[str]) -> list[str]:
+    files: list[str] = []
+    for path in paths:
+        if os.path.isdir(path):
+            inside = sorted(str(file) for file in Path(path).iterdir() if file.name.endswith(CSV_SUFFIXES))
+            if not inside:
+                raise InputError(f"The folder {path} holds neither CSV nor Parquet files.")
+            files += inside
+        else:
+            files.append(path)
+    empty = [file for file in files if os.path.isfile(file) and not os.path.getsize(file)]
+    if empty:
+        raise InputError(f"The file {empty[0]} is empty; expected a CSV table with a header line.")
+    return files
