@@ -18,7 +18,6 @@ from block_requests import check_arrays, request_for, with_positions
 from dtype_cases import CASES, assert_same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as st_numpy
 
 from pvdask import columns
 from pvdask.columns import convert, cut, describe, scan

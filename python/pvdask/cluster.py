@@ -151,6 +151,25 @@ class Cluster:
         """
         return self._run(lambda: self._cut(pieces), "the workers cut partitions by rows") if pieces else []
 
+    def hold(self, frame: Any) -> Any:
+        """Have a lazy frame computed, and keep it on the workers as long as what this gives is there.
+
+        Parameters
+        ----------
+        frame : dask.dataframe.DataFrame
+            Lazy.
+
+        Returns
+        -------
+        dask.dataframe.DataFrame
+            Persisted.
+        """
+
+        async def persist() -> Any:
+            return self._client.persist(frame)
+
+        return self._run(persist, "the workers computed the frame")
+
     def who_has(self, keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Ask where results are.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,10 +13,11 @@ from pvdask import sampling
 from pvdask.cache import Array
 from pvdask.files import open_files, unreadable
 from pvdask.options import SourceOptions
-from pvdask.plan import Part, Plan
+from pvdask.parquet import push_down
+from pvdask.plan import ColumnSpec, Part, Plan
 from pvdask.ranks import RankGroup, agree
-from pvdask.selection import Selected, request_for, select_columns
-from pvdask.tasks import needed_columns
+from pvdask.selection import choose_columns, decide_types, request_for
+from pvdask.tasks import project
 from pvdask.transfer import Received
 
 
@@ -38,15 +38,10 @@ class EmbeddedPartitions:
         n_partitions = int(frame.npartitions)
         first, last = (n_partitions * (ranks.rank + step) // ranks.size for step in (0, 1))
         self.indices = range(first, last)
-        self._loaded: dict[str, list[Any]] = {}
+        self._loaded: list[Any] | None = None
 
-    def load(self, names: Sequence[str]) -> list[Any]:
-        """Read this rank's partitions.
-
-        Parameters
-        ----------
-        names : sequence of str
-            Columns to read, by display name.
+    def load(self) -> list[Any]:
+        """Read this rank's partitions, the first time that they are asked for.
 
         Returns
         -------
@@ -55,21 +50,18 @@ class EmbeddedPartitions:
         """
         import dask
 
-        key = json.dumps(list(names))
-        if key not in self._loaded:
-            by_display = {str(column): column for column in self._frame.columns}
-            frame = self._frame[[by_display[name] for name in names] or list(self._frame.columns[:1])]
-            parts = [frame.partitions[index] for index in self.indices]
-            self._loaded = {key: list(dask.compute(*parts, scheduler="threads"))}
-        return self._loaded[key]
+        if self._loaded is None:
+            parts = [self._frame.partitions[index] for index in self.indices]
+            self._loaded = list(dask.compute(*parts, scheduler="threads"))
+        return self._loaded
 
-    def map_partitions(self, frame: Any, function: Callable[[Any], Any]) -> list[Any]:
+    def map_partitions(self, frame: Any, function: Callable[[Any], Any]) -> list[Any]:  # noqa: ARG002 - see `Partitions`
         """Call a function on every partition of the frame, each on the rank that has it.
 
         Parameters
         ----------
         frame : dask.dataframe.DataFrame
-            The frame that this was made of.
+            Not looked at: it is the one that this was made of.
         function : callable
             Gives what JSON can hold.
 
@@ -80,7 +72,7 @@ class EmbeddedPartitions:
         """
         results, error = [], None
         try:
-            results = [function(part) for part in self.load([str(name) for name in frame.columns])]
+            results = [function(part) for part in self.load()]
         except Exception as caught:  # whatever it is, no rank may be left waiting
             error = caught
         return [result for report in agree(self._ranks, error, {"results": results}) for result in report["results"]]
@@ -107,18 +99,23 @@ def pull_embedded(options: SourceOptions, ranks: RankGroup) -> tuple[Plan, Recei
         On every rank, with the same message, where anything failed on any of them.
     """
     started = time.monotonic()
-    frame, error = None, None
+    frame: Any = None
+    error = None
     try:
         frame = open_files(options.files)
     except Exception as caught:  # whatever it is, no rank may be left waiting
         error = caught
     agree(ranks, error)
-    partitions = EmbeddedPartitions(frame, ranks)
-    # The same on all ranks, as all decide on the same metadata; what needs the rows is agreed on inside.
-    selected = select_columns(partitions, frame, options)
-    request = request_for(frame, options, selected, send_points=True)
+    # What follows is the same on all ranks, as all decide on the same metadata; what needs the rows is agreed on inside.
+    identity = str(frame._name)
+    chosen = choose_columns(frame, options)
+    if chosen.expression and not options.numbers_rows:
+        frame = push_down(frame, chosen.expression.tree)
+    partitions = EmbeddedPartitions(project(frame, chosen.read()), ranks)
+    specs = decide_types(partitions, frame, chosen)
+    request = request_for(options, chosen, specs, send_points=True)
     blocks = _convert(partitions, ranks, request, options)
-    received = _join(blocks, request, selected)
+    received = _join(blocks, request, specs)
     report = {
         "layout": [(index, block[0]["rows"]) for index, block in zip(partitions.indices, blocks, strict=True)],
         "rows": [block[0]["rows"] for block in blocks],
@@ -127,7 +124,7 @@ def pull_embedded(options: SourceOptions, ranks: RankGroup) -> tuple[Plan, Recei
         "seconds": round(time.monotonic() - started, 4),
     }
     reports = agree(ranks, None, report)
-    return _plan(frame, options, request, selected, reports), received, reports
+    return _plan(identity, options, request, specs, reports), received, reports
 
 
 def _convert(
@@ -136,7 +133,7 @@ def _convert(
     """Blocks of this rank; what a sample needs to know of the whole frame goes round the ranks."""
     frames, lengths, error = [], [], None
     try:
-        frames = partitions.load(needed_columns(request))
+        frames = partitions.load()
         lengths = [len(part) for part in frames]
     except Exception as caught:  # whatever it is, no rank may be left waiting
         error = _told(options, caught)
@@ -176,9 +173,9 @@ def _threshold(
     return sampling.threshold_bin(sampling.add_bins(everywhere), maximum=request["maximum"])
 
 
-def _join(blocks: Sequence[on_workers.Block], request: dict[str, Any], selected: Selected) -> Received:
-    dtypes = [np.dtype(request["point_dtype"]), *(np.dtype(spec.dtype) for spec in selected.columns)]
-    shapes = [(0, 3), *[(0,)] * len(selected.columns)]
+def _join(blocks: Sequence[on_workers.Block], request: dict[str, Any], specs: Sequence[ColumnSpec]) -> Received:
+    dtypes = [np.dtype(request["point_dtype"]), *(np.dtype(spec.dtype) for spec in specs)]
+    shapes = [(0, 3), *[(0,)] * len(specs)]
     arrays: list[Array] = []
     copied = 0
     for number, (dtype, shape) in enumerate(zip(dtypes, shapes, strict=True)):
@@ -192,18 +189,22 @@ def _join(blocks: Sequence[on_workers.Block], request: dict[str, Any], selected:
 
 
 def _plan(
-    frame: Any, options: SourceOptions, request: dict[str, Any], selected: Selected, reports: Sequence[dict[str, Any]]
+    identity: str,
+    options: SourceOptions,
+    request: dict[str, Any],
+    specs: tuple[ColumnSpec, ...],
+    reports: Sequence[dict[str, Any]],
 ) -> Plan:
     ranks = tuple(
         tuple(Part("", (), rows, 0, index, 0) for index, rows in report["layout"] if rows) for report in reports
     )
     return Plan(
         scheduler="",
-        frame=str(frame._name),
+        frame=identity,
         has_points=not options.is_table,
         is_whole=True,
         point_dtype=request["point_dtype"],
-        columns=selected.columns,
+        columns=specs,
         total_rows=sum(report["total"] for report in reports),
         dropped_rows=sum(report["dropped"] for report in reports),
         ranks=ranks,

@@ -234,6 +234,11 @@ class SourceOptions:
         return self.output_type == "Table"
 
     @property
+    def numbers_rows(self) -> bool:
+        """Whether the places of rows in the frame matter, so that none may be left out while it is read."""
+        return self.row_ids or self.sample_fraction < 1.0 or self.maximum_rows > 0
+
+    @property
     def array_names(self) -> tuple[str, ...]:
         """Names of the arrays that come along, besides the points: the ticked columns, then the row ids if wanted."""
         return (*self.columns, *((PARTITION_ID_ARRAY, ROW_ID_ARRAY) if self.row_ids else ()))

@@ -10,8 +10,10 @@ from pvdask.cache import ColumnCache
 from pvdask.cluster import Blocks, Cluster
 from pvdask.files import open_files
 from pvdask.options import SourceOptions
+from pvdask.parquet import push_down
 from pvdask.plan import Part, Plan
-from pvdask.selection import Selected, request_for, select_columns
+from pvdask.selection import choose_columns, decide_types, request_for
+from pvdask.tasks import is_persisted, project
 
 
 def make_plan(
@@ -44,28 +46,34 @@ def make_plan(
         Where there is nothing to plan.
     """
     frame = open_files(options.files) if options.files else cluster.look_up(options.dataset)
-    if missing is not None and str(frame._name) == cache.frame:
-        plan = _plan(
-            cluster, frame, options, n_ranks, select_columns(cluster, frame, options, missing), send_points=False
-        )
+    identity = str(frame._name)
+    if missing is not None and identity == cache.frame:
+        plan = _plan(cluster, frame, options, n_ranks, missing)
         if plan.layout() == cache.layout:
             return plan
-    return _plan(cluster, frame, options, n_ranks, select_columns(cluster, frame, options), send_points=True)
+    return _plan(cluster, frame, options, n_ranks, None)
 
 
-def _plan(
-    cluster: Cluster, frame: Any, options: SourceOptions, n_ranks: int, selected: Selected, *, send_points: bool
-) -> Plan:
-    request = request_for(frame, options, selected, send_points=send_points)
+def _plan(cluster: Cluster, frame: Any, options: SourceOptions, n_ranks: int, missing: Sequence[str] | None) -> Plan:
+    """Plan the columns that are missing, or everything where that is None."""
+    identity = str(frame._name)
+    chosen = choose_columns(frame, options, missing)
+    if not is_persisted(frame):
+        if chosen.expression and not options.numbers_rows:
+            frame = push_down(frame, chosen.expression.tree)
+        if chosen.is_open:  # the rows are needed twice, and must not be computed twice
+            frame = cluster.hold(project(frame, chosen.read()))
+    specs = decide_types(cluster, frame, chosen)
+    request = request_for(options, chosen, specs, send_points=missing is None)
     blocks = cluster.convert(frame, request)
     shares = assign([rows for rows, *_ in blocks.counts], n_ranks)
     return Plan(
         scheduler=cluster.address,
-        frame=str(frame._name),
-        has_points=send_points and not options.is_table,
-        is_whole=send_points,
+        frame=identity,
+        has_points=missing is None and not options.is_table,
+        is_whole=missing is None,
         point_dtype=request["point_dtype"],
-        columns=selected.columns,
+        columns=specs,
         total_rows=sum(rows for _, rows, *_ in blocks.counts),
         dropped_rows=sum(dropped for *_, dropped, _ in blocks.counts),
         ranks=_parts(cluster, blocks, shares),

@@ -67,9 +67,7 @@ class AgreedError(PvdaskError):
     """What went wrong on one or more ranks; the same message on all of them."""
 
 
-def agree(
-    ranks: RankGroup, error: BaseException | None, report: dict[str, Any] | None = None
-) -> list[dict[str, Any]]:
+def agree(ranks: RankGroup, error: BaseException | None, report: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """Gather every rank's outcome; one rank's failure is every rank's failure.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Protocol
 
 from pvdask import columns as on_workers
@@ -24,30 +25,42 @@ class Partitions(Protocol):
 
 
 @dataclass(frozen=True)
-class Selected:
-    """What of a frame is pulled.
+class Chosen:
+    """Which columns of a frame are pulled, as far as its metadata tell.
 
     Parameters
     ----------
     positions : list of str
-        Two or three columns, by display name.
-    columns : tuple of ColumnSpec
-        The arrays that come along.
+        None, two or three columns, by display name.
+    names : tuple of str
+        Arrays that come along, in order.
+    infos : tuple of ColumnInfo
+        What is known of those that are columns; the others are row ids.
+    expression : pvdask.expressions.Expression or None
+        The filter.
     """
 
     positions: list[str]
-    columns: tuple[ColumnSpec, ...]
+    names: tuple[str, ...]
+    infos: tuple[ColumnInfo, ...]
+    expression: Any
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only a look at the rows tells the type of an array."""
+        return any(info.nullable for info in self.infos)
+
+    def read(self) -> list[str]:
+        """Columns that have to be read, each once, by display name."""
+        filtered = self.expression.columns if self.expression else ()
+        return list(dict.fromkeys([*self.positions, *(info.name for info in self.infos), *filtered]))
 
 
-def select_columns(
-    cluster: Partitions, frame: Any, options: SourceOptions, names: Sequence[str] | None = None
-) -> Selected:
-    """Check the named columns against the frame and decide the types of their arrays.
+def choose_columns(frame: Any, options: SourceOptions, names: Sequence[str] | None = None) -> Chosen:
+    """Check the named columns and the filter against a frame's metadata.
 
     Parameters
     ----------
-    cluster : Partitions
-        It looks at the rows where dtypes alone do not tell.
     frame : dask.dataframe.DataFrame
         The frame.
     options : SourceOptions
@@ -57,47 +70,81 @@ def select_columns(
 
     Returns
     -------
-    Selected
+    Chosen
         By display name.
 
     Raises
     ------
     ColumnError
         Where a column is missing or cannot be used for what it was named for.
+    ExpressionError
+        Where the filter is not one that is run.
     """
+    from pvdask.expressions import parse
+
     infos = {info.name: info for info in column_infos(frame._meta)}
     positions = [] if options.is_table else _positions(infos, options.positions, options.coordinates)
     names = options.array_names if names is None else names
-    ids = {spec.name: spec for spec in row_id_specs()} if options.row_ids else {}
-    taken = sorted(set(ids) & set(options.columns))
-    if taken:
+    ids = [spec.name for spec in row_id_specs()] if options.row_ids else []
+    for taken in set(ids) & set(options.columns):
         raise ColumnError(
-            f"GenerateRowIds: the dataset has a column {taken[0]!r} of its own that is ticked; untick it, or rename it.",
-            tuple(taken),
+            f"GenerateRowIds: the dataset has a column {taken!r} of its own that is ticked; untick it, or rename it.",
+            (taken,),
         )
-    wanted = [_known(infos, name, "ColumnArrays") for name in names if name not in ids]
+    wanted = tuple(_known(infos, name, "ColumnArrays") for name in names if name not in ids)
     for info in wanted:
         if info.kind == "nested":
-            raise ColumnError(
-                f"Column {info.name!r} holds nested or other objects, which no array of ParaView can hold; leave it out, or "
-                "make numbers or texts of it first.",
-                (info.name,),
-            )
-    specs = {spec.name: spec for spec in _specs(cluster, frame, wanted)} | ids
-    return Selected(positions, tuple(specs[name] for name in names))
+            raise _nested(info.name)
+    dtypes = {str(name): frame._meta.dtypes.iloc[index] for index, name in enumerate(frame._meta.columns)}
+    expression = parse(options.filter, dtypes) if options.filter else None
+    return Chosen(positions, tuple(names), wanted, expression)
 
 
-def request_for(frame: Any, options: SourceOptions, selected: Selected, *, send_points: bool) -> dict[str, Any]:
+def decide_types(partitions: Partitions, frame: Any, chosen: Chosen) -> tuple[ColumnSpec, ...]:
+    """Decide the types of the arrays, once for the whole frame.
+
+    Parameters
+    ----------
+    partitions : Partitions
+        It looks at the rows, once for all columns whose dtypes leave the type open.
+    frame : dask.dataframe.DataFrame
+        The frame.
+    chosen : Chosen
+        What `choose_columns` found.
+
+    Returns
+    -------
+    tuple of ColumnSpec
+        In the order of ``chosen.names``.
+
+    Raises
+    ------
+    ColumnError
+        Where a column's values fit no array.
+    """
+    open_names = [info.name for info in chosen.infos if info.nullable]
+    seen: list[Any] = []
+    if open_names:
+        seen = partitions.map_partitions(frame, partial(on_workers.scan, names=open_names))
+    specs = {spec.name: spec for spec in row_id_specs()}
+    for info in chosen.infos:
+        specs[info.name] = _spec(info, [entry[info.name] for entry in seen] if info.nullable else [])
+    return tuple(specs[name] for name in chosen.names)
+
+
+def request_for(
+    options: SourceOptions, chosen: Chosen, specs: Sequence[ColumnSpec], *, send_points: bool
+) -> dict[str, Any]:
     """Write down what the workers are to make.
 
     Parameters
     ----------
-    frame : dask.dataframe.DataFrame
-        The frame.
     options : SourceOptions
         What was asked for.
-    selected : Selected
-        What `select_columns` found.
+    chosen : Chosen
+        What `choose_columns` found.
+    specs : sequence of ColumnSpec
+        What `decide_types` decided.
     send_points : bool
         Whether the points are wanted, or only columns.
 
@@ -105,24 +152,15 @@ def request_for(frame: Any, options: SourceOptions, selected: Selected, *, send_
     -------
     dict
         See `pvdask.columns` and `pvdask.tasks`.
-
-    Raises
-    ------
-    ExpressionError
-        Where the filter is not one that is run.
     """
-    from pvdask.expressions import parse
-
-    dtypes = {str(name): frame._meta.dtypes.iloc[index] for index, name in enumerate(frame._meta.columns)}
-    expression = parse(options.filter, dtypes) if options.filter else None
     return {
-        "positions": selected.positions,
+        "positions": chosen.positions,
         "coordinates": options.coordinates,
         "point_dtype": "<f8" if options.point_precision == "Double" else "<f4",
         "send_points": send_points and not options.is_table,
-        "columns": [(spec.name, spec.kind, spec.dtype, spec.labels and list(spec.labels)) for spec in selected.columns],
-        "filter": expression.tree if expression else None,
-        "filter_columns": list(expression.columns) if expression else [],
+        "columns": [(spec.name, spec.kind, spec.dtype, spec.labels and list(spec.labels)) for spec in specs],
+        "filter": chosen.expression.tree if chosen.expression else None,
+        "read": chosen.read(),
         "fraction": options.sample_fraction,
         "maximum": options.maximum_rows,
         "seed": options.sample_seed,
@@ -176,17 +214,6 @@ def _positions(infos: Mapping[str, ColumnInfo], named: Sequence[str], coordinate
     return [name for name in chosen if name != NO_COLUMN]
 
 
-def _specs(cluster: Partitions, frame: Any, wanted: Sequence[ColumnInfo]) -> tuple[ColumnSpec, ...]:
-    """Types of the arrays; the rows are looked at once for all columns whose dtypes leave it open."""
-    open_names = [info.name for info in wanted if info.nullable]
-    seen: list[dict[str, tuple[str, bool, list[str] | None]]] = []
-    if open_names:
-        from functools import partial
-
-        seen = cluster.map_partitions(frame, partial(on_workers.scan, names=open_names))
-    return tuple(_spec(info, [entry[info.name] for entry in seen] if info.nullable else []) for info in wanted)
-
-
 def _spec(info: ColumnInfo, seen: Sequence[tuple[str, bool, list[str] | None]]) -> ColumnSpec:
     missing = any(entry[1] for entry in seen)
     kind = info.kind
@@ -194,11 +221,7 @@ def _spec(info: ColumnInfo, seen: Sequence[tuple[str, bool, list[str] | None]]) 
         kinds = {entry[0] for entry in seen} - {"empty"}
         kind = "label" if not kinds or kinds == {"label"} else kinds.pop() if len(kinds) == 1 else "nested"
     if kind == "nested":
-        raise ColumnError(
-            f"Column {info.name!r} holds mixed or nested objects, which no array of ParaView can hold; leave it out, or make "
-            "numbers or texts of it first.",
-            (info.name,),
-        )
+        raise _nested(info.name)
     if kind == "label":
         return ColumnSpec(info.name, kind, "<i4", _one_table([entry[2] or [] for entry in seen]))
     if kind == "boolean":
@@ -206,6 +229,14 @@ def _spec(info: ColumnInfo, seen: Sequence[tuple[str, bool, list[str] | None]]) 
     if info.kind == "object":
         return ColumnSpec(info.name, kind, "<f8")
     return ColumnSpec(info.name, kind, "<f8" if missing and info.nullable else info.dtype)
+
+
+def _nested(name: str) -> ColumnError:
+    return ColumnError(
+        f"Column {name!r} holds mixed or nested objects, which no array of ParaView can hold; leave it out, or make numbers or "
+        "texts of it first.",
+        (name,),
+    )
 
 
 def _one_table(tables: Sequence[Sequence[str]]) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def block_graph(frame: Any, request: dict[str, Any]) -> BlockGraph:
     frame : dask.dataframe.DataFrame
         Persisted or lazy.
     request : dict
-        See `pvdask.columns`; besides, ``maximum`` rows to keep, 0 for all.
+        See `pvdask.columns`; besides, ``read``, the columns that it needs, and ``maximum`` rows to keep, 0 for all.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def block_graph(frame: Any, request: dict[str, Any]) -> BlockGraph:
     """
     from pvdask import columns
 
-    graph, parts = frame_graph(frame, needed_columns(request))
+    graph, parts = frame_graph(frame, request["read"])
     token = uuid.uuid4().hex
     blocks = [f"pvdask-block-{token}-{index}" for index in range(len(parts))]
     extra: list[tuple[Any, ...]] = [() for _ in parts]
@@ -165,12 +165,27 @@ def frame_graph(frame: Any, needed: Sequence[str] | None) -> tuple[Graph, list[A
     from dask.core import flatten
 
     if not is_persisted(frame):
-        if needed is not None:
-            by_display = {str(column): column for column in frame.columns}
-            # Without any column a partition has no rows either; the first will do to count them.
-            frame = frame[[by_display[name] for name in needed] or list(frame.columns[:1])]
-        frame = frame.optimize()
+        frame = (frame if needed is None else project(frame, needed)).optimize()
     return dict(frame.__dask_graph__()), list(flatten(frame.__dask_keys__()))
+
+
+def project(frame: Any, names: Sequence[str]) -> Any:
+    """Take some columns of a frame.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+        The frame.
+    names : sequence of str
+        Display names.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        With the first column where none is named, since without any column a partition has no rows to count either.
+    """
+    by_display = {str(column): column for column in frame.columns}
+    return frame[[by_display[name] for name in names] or list(frame.columns[:1])]
 
 
 def is_persisted(frame: Any) -> bool:
@@ -189,25 +204,6 @@ def is_persisted(frame: Any) -> bool:
     from distributed import futures_of
 
     return len(futures_of(frame)) >= int(frame.npartitions)
-
-
-def needed_columns(request: dict[str, Any]) -> list[str]:
-    """Tell which columns a request reads.
-
-    Parameters
-    ----------
-    request : dict
-        See `pvdask.columns`; besides, ``filter_columns``, those that its filter names.
-
-    Returns
-    -------
-    list of str
-        Display names, each once.
-    """
-    from pvdask.columns import PARTITION_ID, ROW_ID
-
-    read = [name for name, kind, *_ in request["columns"] if kind not in (PARTITION_ID, ROW_ID)]
-    return list(dict.fromkeys([*request["positions"], *read, *request["filter_columns"]]))
 
 
 def _sample(graph: Graph, parts: Sequence[Any], request: dict[str, Any], token: str) -> list[tuple[Any, ...]]:

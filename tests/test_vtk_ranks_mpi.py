@@ -1,0 +1,83 @@
+"""The rank group over VTK's controller on several MPI ranks: what each rank says is heard by all, whatever its length."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pvdask.launch import ParaViewInstall, Stack
+
+pytestmark = pytest.mark.mpi
+
+SCRIPT = """
+import hashlib, json, sys
+from pvdask.errors import InputError
+from pvdask.ranks import AgreedError, agree, share
+from pvdask_plugin.vtk_ranks import VtkRanks
+
+ranks = VtkRanks()
+digest = lambda payload: hashlib.sha256(payload).hexdigest()
+said = {"rank": ranks.rank, "size": ranks.size}
+lengths = [0, 1, 7, 1_000_003]
+said["broadcast"] = [digest(ranks.broadcast(bytes([n % 251]) * n if ranks.rank == 0 else None)) for n in lengths]
+said["ignored"] = digest(ranks.broadcast(b"%d" % ranks.rank))
+said["gathered"] = [[digest(p) for p in ranks.all_gather(b"%d" % ranks.rank * n)] for n in (0, 1, 1000 * ranks.rank)]
+said["reports"] = agree(ranks, None, {"rank": ranks.rank})
+said["errors"] = []
+for failed in range(ranks.size):
+    try:
+        agree(ranks, InputError(f"rank {failed} failed \\u00fc") if ranks.rank == failed else None)
+    except AgreedError as error:
+        said["errors"].append(str(error))
+try:
+    share(ranks, None, InputError("nothing \\udcff to plan") if ranks.rank == 0 else None)
+except AgreedError as error:
+    said["shared"] = str(error)
+with open(f"{sys.argv[1]}/{ranks.rank}.json", "w") as file:
+    json.dump(said, file)
+"""
+
+
+def heard(install: ParaViewInstall, stack: Stack, folder: Path, n_ranks: int) -> list[dict[str, Any]]:
+    script = folder / "collectives.py"
+    script.write_text(SCRIPT)
+    done = stack.run_batch(install, n_ranks, script, [str(folder)], timeout_s=120.0)
+    assert done.returncode == 0, done.stderr
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(n_ranks)]
+
+
+def digest(payload: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(payload).hexdigest()
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2, 3, 5])
+def test_all_ranks_hear_the_same(install: ParaViewInstall, stack: Stack, tmp_path: Path, n_ranks: int) -> None:
+    said = heard(install, stack, tmp_path, n_ranks)
+    assert [entry["rank"] for entry in said] == list(range(n_ranks))
+    assert {entry["size"] for entry in said} == {n_ranks}
+    for entry in said:
+        assert entry["broadcast"] == [digest(bytes([n % 251]) * n) for n in (0, 1, 7, 1_000_003)]
+        assert entry["ignored"] == digest(b"0")
+        assert entry["gathered"] == [
+            [digest(b"")] * n_ranks,
+            [digest(b"%d" % rank) for rank in range(n_ranks)],
+            [digest(b"%d" % rank * (1000 * rank)) for rank in range(n_ranks)],
+        ]
+        assert entry["reports"] == [{"rank": rank} for rank in range(n_ranks)]
+        suffix = " (on rank {} of " + f"{n_ranks})" if n_ranks > 1 else ""
+        assert entry["errors"] == [f"rank {rank} failed ü{suffix.format(rank)}" for rank in range(n_ranks)]
+        assert entry["shared"].startswith("nothing ")
+    assert len({json.dumps({**entry, "rank": 0}) for entry in said}) == 1
+
+
+def test_must_fail_a_rank_that_ends_early_is_seen(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
+    script = tmp_path / "early.py"
+    script.write_text(
+        "from pvdask_plugin.vtk_ranks import VtkRanks\nif VtkRanks().rank == 1:\n    import os; os._exit(3)\n"
+    )
+    assert stack.run_batch(install, 2, script, timeout_s=120.0).returncode != 0
