@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
 from typing import Any
 
-from pvdask.errors import ClusterError, DatasetError, DeadlineError, PvdaskError
-from pvdask.loop import Deadline, LoopThread
-from pvdask.options import Connection
-
-CLOSE_S = 2.0
-"""Seconds that a client may take to say goodbye, on top of a deadline that has passed."""
+from pvdask.errors import ClusterError, DatasetError
+from pvdask.scheduler import SchedulerClient, first_line
 
 
 @dataclass(frozen=True)
@@ -34,47 +28,11 @@ class Blocks:
     counts: tuple[tuple[int, int, int, int], ...]
 
 
-class Cluster:
-    """A client of the scheduler for one pull; a fresh one each time, closed at the end.
+class Cluster(SchedulerClient):
+    """What a pull asks of the cluster: look a frame up, have the workers make its arrays, and tell where they are.
 
-    A client kept open in pvserver sleeps with it, since pvserver holds the GIL while it waits for its own client, and the
-    scheduler drops a client that does not read. A fresh one costs about 20 ms.
-
-    Parameters
-    ----------
-    connection : Connection
-        Where the scheduler is.
-    deadline : Deadline, optional
-        By when all must be done; by default the connection's timeout from now.
-
-    Notes
-    -----
-    Use it as a context: ``with Cluster(connection) as cluster: …``. On leaving it, the workers free every result.
+    On leaving its context, the workers free every result.
     """
-
-    def __init__(self, connection: Connection, deadline: Deadline | None = None) -> None:
-        self.connection = connection
-        self.deadline = deadline or Deadline(connection.timeout_s)
-        self.address = ""
-        self.on_tick: Callable[[], None] | None = None
-        self._held: list[Any] = []
-        self._client: Any = None
-        self._loop: LoopThread | None = None
-
-    def __enter__(self) -> Cluster:
-        self.address = self.connection.address()
-        self._loop = LoopThread().__enter__()
-        try:
-            self._run(self._connect, f"connecting to the scheduler at {self.address}")
-        except BaseException:
-            self._leave()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._leave()
 
     def datasets(self) -> list[str]:
         """List what is published.
@@ -204,58 +162,6 @@ class Cluster:
         results: list[Any] = self._run(lambda: self._map(frame, function), "looking at the rows")
         return results
 
-    def _run(self, work: Callable[[], Any], step: str) -> Any:
-        if self._loop is None:
-            raise ClusterError(
-                f"There is no connection to a scheduler while {step}; enter the Cluster's context first."
-            )
-        try:
-            return self._loop.run(work, self.deadline, step, self.on_tick)
-        except PvdaskError:
-            raise
-        except (OSError, asyncio.TimeoutError, asyncio.CancelledError) as error:
-            raise ClusterError(
-                f"The scheduler at {self.address} was lost while {step} ({error or type(error).__name__}); see that the "
-                "cluster is up, then Refresh."
-            ) from error
-
-    async def _connect(self) -> None:
-        from distributed import Client
-
-        await self._probe()
-        try:
-            client = Client(
-                self.address,
-                asynchronous=True,
-                set_as_default=False,
-                direct_to_workers=True,
-                timeout=self.deadline.remaining_s(),
-                name="pvdask",
-            )
-            self._client = client
-            await client
-        except (OSError, ValueError) as error:
-            if self.deadline.remaining_s() <= 0:
-                raise DeadlineError(f"connecting to the scheduler at {self.address}", self.deadline.timeout_s) from None
-            raise ClusterError(
-                f"No scheduler answers at {self.address} ({_first_line(error)}); start one with `pvdask cluster`, or "
-                "correct SchedulerFile or SchedulerAddress."
-            ) from None
-
-    async def _probe(self) -> None:
-        """Where nothing listens, say so now: distributed's own client tries again until the time is up."""
-        host, _, port = self.address.partition("://")[2].rpartition(":")
-        if not (self.address.startswith(("tcp://", "tls://")) and port.isdigit()):
-            return
-        try:
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-        except OSError as error:
-            raise ClusterError(
-                f"No scheduler answers at {self.address} ({error.strerror or error}); start one with `pvdask cluster`, or "
-                "correct SchedulerFile or SchedulerAddress."
-            ) from None
-        writer.close()
-
     async def _datasets(self) -> Sequence[Any]:
         return list(await self._client.list_datasets())
 
@@ -307,7 +213,7 @@ class Cluster:
         try:
             return await future
         except (ValueError, TypeError, KeyError, ArithmeticError, MemoryError) as error:
-            raise ClusterError(f"A worker failed while {doing}: {_first_line(error)}.") from error
+            raise ClusterError(f"A worker failed while {doing}: {first_line(error)}.") from error
         except asyncio.CancelledError as error:
             raise ClusterError(
                 f"The scheduler at {self.address} dropped the work while {doing}; was it restarted? Refresh to try again."
@@ -316,7 +222,7 @@ class Cluster:
             raise
         except Exception as error:  # a task can raise anything at all, from any library
             raise ClusterError(
-                f"A worker failed while {doing}: {type(error).__name__}: {_first_line(error)}."
+                f"A worker failed while {doing}: {type(error).__name__}: {first_line(error)}."
             ) from error
 
     async def _who_has(self, keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -329,20 +235,6 @@ class Cluster:
         graph, summary = map_graph(frame, function)
         (total,) = self._client.get(graph, [summary], sync=False)
         return list(await self._result(total, "looking at the rows"))
-
-    def _leave(self) -> None:
-        self._held.clear()
-        loop, self._loop = self._loop, None
-        if loop is None:
-            return
-        if self._client is not None:
-            # A scheduler that does not answer any more frees what was ours by itself, once it misses this client.
-            with suppress(DeadlineError, OSError, asyncio.CancelledError):
-                loop.run(self._close, Deadline(CLOSE_S), "closing")
-        loop.__exit__(None, None, None)
-
-    async def _close(self) -> None:
-        await self._client.close(timeout=CLOSE_S / 2)
 
 
 def _as_frame(found: Any, name: str) -> Any:
@@ -357,9 +249,3 @@ def _as_frame(found: Any, name: str) -> Any:
             "Series. Publish one, for example with `client.publish_dataset(stars=df)`."
         )
     return found
-
-
-def _first_line(error: BaseException) -> str:
-    """The error's message, without a remote traceback."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:500].rstrip(".")

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from pvdask.errors import InputError, OptionError
+from pvdask.connection import Connection, read_scheduler_file
+from pvdask.errors import OptionError
+
+__all__ = ["Connection", "SourceOptions", "overrides", "read_scheduler_file"]
 
 NO_COLUMN = "(none)"
 """What a column drop-down shows for "no column here"."""
 
 OVERRIDES_VARIABLE = "PVDASK_OVERRIDES"
 """Environment variable by which `pvdask render` puts its options in the place of what a state file holds."""
-
-MAXIMUM_SCHEDULER_FILE_BYTES = 1 << 20
 
 COORDINATES = ("Cartesian", "Spherical degrees")
 """Spherical ones are longitude and latitude in degrees, and the distance from the centre (1 where there is none)."""
@@ -38,124 +37,6 @@ _OTHER_PROPERTIES = (
     *("Timeout", "Coordinates", "SampleFraction", "MaximumRows", "SampleSeed", "OutputType", "PointPrecision"),
     *("GenerateRowIds", "CacheLimit"),
 )
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Where the scheduler is.
-
-    Parameters
-    ----------
-    scheduler_file : str
-        Path of the JSON file that dask-mpi writes; empty for none.
-    scheduler_address : str
-        Address such as ``tcp://127.0.0.1:8786``; wins over the file; empty for none.
-    timeout_s : float
-        Seconds that one pull may take as a whole, connecting included.
-    """
-
-    scheduler_file: str = ""
-    scheduler_address: str = ""
-    timeout_s: float = 60.0
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
-            raise OptionError("Timeout", f"found {self.timeout_s}; expected a number of seconds above 0.")
-
-    def with_environment(self, environment: Mapping[str, str] = os.environ) -> Connection:
-        """Fill in a connection that names nothing from ``PVDASK_SCHEDULER_FILE`` or ``PVDASK_SCHEDULER_ADDRESS``.
-
-        A state file so moves to another machine without a path burnt in.
-
-        Parameters
-        ----------
-        environment : mapping of str to str, optional
-            The environment to look into.
-
-        Returns
-        -------
-        Connection
-            `self` where it names a scheduler already.
-        """
-        if self.scheduler_file or self.scheduler_address:
-            return self
-        return replace(
-            self,
-            scheduler_file=environment.get("PVDASK_SCHEDULER_FILE", ""),
-            scheduler_address=environment.get("PVDASK_SCHEDULER_ADDRESS", ""),
-        )
-
-    def address(self) -> str:
-        """Find the scheduler's address.
-
-        Returns
-        -------
-        str
-            As distributed writes it, ``protocol://host:port``.
-
-        Raises
-        ------
-        OptionError
-            Where neither a file nor an address is given.
-        InputError
-            Where the file is missing, unreadable, or not what dask-mpi writes.
-        """
-        if self.scheduler_address:
-            if "://" not in self.scheduler_address:
-                raise OptionError(
-                    "SchedulerAddress", f"found {self.scheduler_address!r}; expected one such as tcp://host:8786."
-                )
-            return self.scheduler_address
-        if not self.scheduler_file:
-            raise OptionError(
-                "SchedulerFile",
-                "no scheduler is named; give the scheduler file that `pvdask cluster` or dask-mpi wrote "
-                "(SchedulerFile), an address such as tcp://host:8786 (SchedulerAddress), or set "
-                "PVDASK_SCHEDULER_FILE.",
-            )
-        return read_scheduler_file(Path(self.scheduler_file))
-
-
-def read_scheduler_file(path: Path) -> str:
-    """Read the address out of a scheduler file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The JSON file that a Dask scheduler writes at its start.
-
-    Returns
-    -------
-    str
-        The address, ``protocol://host:port``.
-
-    Raises
-    ------
-    InputError
-        Where the file is missing, unreadable, or not a scheduler file.
-    """
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAXIMUM_SCHEDULER_FILE_BYTES + 1)
-    except OSError as error:
-        raise InputError(
-            f"The scheduler file {path} cannot be read ({error.strerror}); start a cluster with "
-            f"`pvdask cluster --scheduler-file {path}`, or name the file of a running one."
-        ) from None
-    expected = (
-        "expected the JSON object that a Dask scheduler writes, with an `address`; is its cluster still starting?"
-    )
-    if len(text) > MAXIMUM_SCHEDULER_FILE_BYTES:
-        raise InputError(f"The scheduler file {path} holds over {MAXIMUM_SCHEDULER_FILE_BYTES} bytes; {expected}")
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        found = "is empty" if not text.strip() else "is not JSON"
-        raise InputError(f"The scheduler file {path} {found}; {expected}") from None
-    address = content.get("address") if isinstance(content, dict) else None
-    if not (isinstance(address, str) and "://" in address):
-        raise InputError(f"The scheduler file {path} names no address; {expected}")
-    return address
 
 
 @dataclass(frozen=True)

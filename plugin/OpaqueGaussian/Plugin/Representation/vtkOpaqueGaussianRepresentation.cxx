@@ -1,14 +1,18 @@
 #include "vtkOpaqueGaussianRepresentation.h"
 
 #include "vtkBoundingBox.h"
+#include "vtkCellArray.h"
 #include "vtkColorTransferFunction.h"
 #include "vtkCompositeDataIterator.h"
 #include "vtkCompositeDataSet.h"
 #include "vtkDataArray.h"
 #include "vtkDataSet.h"
+#include "vtkFieldData.h"
+#include "vtkIdTypeArray.h"
 #include "vtkInformation.h"
 #include "vtkMath.h"
 #include "vtkMatrix4x4.h"
+#include "vtkMultiBlockDataSet.h"
 #include "vtkNew.h"
 #include "vtkObjectFactory.h"
 #include "vtkPVRenderView.h"
@@ -16,12 +20,35 @@
 #include "vtkPiecewiseFunction.h"
 #include "vtkPointData.h"
 #include "vtkPointGaussianMapper.h"
+#include "vtkPointSet.h"
+#include "vtkPolyData.h"
 #include "vtkProcessModule.h"
 #include "vtkProperty.h"
 
 #include <algorithm>
+#include <numeric>
 
 vtkStandardNewMacro(vtkOpaqueGaussianRepresentation);
+
+namespace
+{
+/**
+ * One vertex cell a point: what is moved between ranks when this or another representation of the view is translucent are
+ * cells, and points that no cell uses would be lost.
+ */
+vtkSmartPointer<vtkCellArray> OneVertexAPoint(vtkIdType n_points)
+{
+  vtkNew<vtkIdTypeArray> offsets;
+  vtkNew<vtkIdTypeArray> points;
+  offsets->SetNumberOfValues(n_points + 1);
+  points->SetNumberOfValues(n_points);
+  std::iota(offsets->GetPointer(0), offsets->GetPointer(0) + n_points + 1, 0);
+  std::iota(points->GetPointer(0), points->GetPointer(0) + n_points, 0);
+  auto cells = vtkSmartPointer<vtkCellArray>::New();
+  cells->SetData(offsets, points);
+  return cells;
+}
+}
 
 //----------------------------------------------------------------------------
 vtkOpaqueGaussianRepresentation::vtkOpaqueGaussianRepresentation()
@@ -39,6 +66,27 @@ void vtkOpaqueGaussianRepresentation::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
   os << indent << "IsOpaque: " << this->IsOpaque() << endl;
+}
+
+//----------------------------------------------------------------------------
+int vtkOpaqueGaussianRepresentation::RequestData(
+  vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+{
+  auto* input = vtkPointSet::GetData(inputVector[0], 0);
+  if (!input || !input->GetPoints())
+  {
+    return this->Superclass::RequestData(request, inputVector, outputVector); // blocks, or a grid without points of its own
+  }
+  vtkNew<vtkPolyData> points;
+  points->SetPoints(input->GetPoints());
+  points->GetPointData()->ShallowCopy(input->GetPointData());
+  points->GetFieldData()->ShallowCopy(input->GetFieldData());
+  points->SetVerts(OneVertexAPoint(input->GetNumberOfPoints()));
+  vtkNew<vtkMultiBlockDataSet> blocks;
+  blocks->SetBlock(0, points);
+  this->ProcessedData = blocks;
+  // Past the superclass, which would copy every array.
+  return this->vtkPVDataRepresentation::RequestData(request, inputVector, outputVector);
 }
 
 //----------------------------------------------------------------------------

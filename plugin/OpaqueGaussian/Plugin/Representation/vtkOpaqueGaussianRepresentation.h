@@ -42,6 +42,11 @@ protected:
   vtkOpaqueGaussianRepresentation();
   ~vtkOpaqueGaussianRepresentation() override;
 
+  /**
+   * Takes the points and their arrays as they are where the input has them, and no copy of them as the superclass does.
+   */
+  int RequestData(vtkInformation*, vtkInformationVector**, vtkInformationVector*) override;
+
 private:
   vtkOpaqueGaussianRepresentation(const vtkOpaqueGaussianRepresentation&) = delete;
   void operator=(const vtkOpaqueGaussianRepresentation&) = delete;
