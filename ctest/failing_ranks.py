@@ -37,11 +37,14 @@ def size(proxy):
     return [information.GetNumberOfPoints(), information.GetNumberOfRows(), len(proxy.PointData.keys())]
 
 
-def run(step):
+def run(step, view):
     """Do one step."""
     source = simple.DaskDataFrameSource()
     for name, value in step["properties"].items():
         setattr(source, name, value)
+    if "columns" in step:
+        source.UpdatePipelineInformation()
+        source.ColumnArrays = step["columns"]
     told = {"name": step["name"], "source": size(source)}
     source.UpdatePropertyInformation()
     told["status"], told["failed"] = source.GetPropertyValue("Status"), source.GetPropertyValue("Failed")
@@ -49,10 +52,8 @@ def run(step):
         behind = make(source)
         told[name] = size(behind)
         simple.Delete(behind)
-    view = simple.CreateRenderView(ViewSize=[40, 30])
     simple.Show(source, view)
     simple.Render(view)
-    simple.Delete(view)
     simple.Delete(source)
     return told
 
@@ -60,7 +61,8 @@ def run(step):
 def main():
     """Do all steps."""
     options = json.loads(sys.argv[1])
-    report = [run(step) for step in options["steps"]]
+    view = simple.CreateRenderView(ViewSize=[40, 30])
+    report = [run(step, view) for step in options["steps"]]
     with open(options["report"], "w", encoding="utf-8") as file:
         json.dump(report, file)
 

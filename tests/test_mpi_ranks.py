@@ -90,14 +90,14 @@ def pulls(
 ) -> dict[tuple[int, str], Pull]:
     """Every dataset on every number of ranks; one run of pvbatch a number."""
     found = {}
-    for n_ranks in RANKS:
-        folder = tmp_path_factory.mktemp(f"ranks{n_ranks}")
-        options = {"scheduler_file": str(cluster.scheduler_file), "folder": str(folder), "jobs": jobs()}
-        with Stack() as stack:
+    with Stack() as stack:
+        for n_ranks in RANKS:
+            folder = tmp_path_factory.mktemp(f"ranks{n_ranks}")
+            options = {"scheduler_file": str(cluster.scheduler_file), "folder": str(folder), "jobs": jobs()}
             run = stack.run_batch(install, n_ranks, SCRIPT, [json.dumps(options)], timeout_s=120)
-        assert run.returncode == 0, run.stdout + run.stderr
-        for job in jobs():
-            found[n_ranks, job["name"]] = read_pull(folder, job["name"], n_ranks)
+            assert run.returncode == 0, run.stdout + run.stderr
+            for job in jobs():
+                found[n_ranks, job["name"]] = read_pull(folder, job["name"], n_ranks)
     return found
 
 

@@ -18,7 +18,6 @@ from pvdask.options import OVERRIDES_VARIABLE
 pytestmark = pytest.mark.cluster
 
 SCRIPT = Path(__file__).resolve().parents[1] / "ctest" / "failing_ranks.py"
-FILTERS = ("Glyph", "Histogram", "RedistributeDataSet")
 GOOD, TEXT = "failing-good", "failing-text"
 N_ROWS = 600
 
@@ -77,11 +76,16 @@ def failures(cluster: ClusterHandle, port: int, folder: Path) -> dict[str, tuple
 
 
 def run_steps(
-    stack: Stack, install: ParaViewInstall, n_ranks: int, steps: dict[str, dict[str, Any]], folder: Path
+    stack: Stack,
+    install: ParaViewInstall,
+    n_ranks: int,
+    steps: dict[str, dict[str, Any]],
+    folder: Path,
+    **further: Any,
 ) -> Ran:
     """Run the script on `n_ranks` ranks; a run that hangs is stopped and fails the test."""
     report = folder / f"report-{n_ranks}.json"
-    listed = [{"name": name, "properties": properties} for name, properties in steps.items()]
+    listed = [{"name": name, "properties": properties, **further} for name, properties in steps.items()]
     words = [json.dumps({"report": str(report), "steps": listed})]
     done = stack.run_batch(install, n_ranks, SCRIPT, words, timeout_s=90, env={"PVDASK_SCHEDULER_FILE": ""})
     assert report.exists(), done.stdout + done.stderr
@@ -148,7 +152,7 @@ def one_program_a_rank(program: list[str], n_ranks: int, failing_rank: int) -> l
 def test_must_fail_a_good_pull_is_not_taken_for_a_failed_one(
     stack: Stack, install: ParaViewInstall, published: ClusterHandle, tmp_path: Path
 ) -> None:
-    properties = {"SchedulerFile": str(published.scheduler_file), "Dataset": GOOD, "ColumnArrays": [ID]}
-    ran = run_steps(stack, install, 2, {"good": properties}, tmp_path)
+    properties = {"SchedulerFile": str(published.scheduler_file), "Dataset": GOOD}
+    ran = run_steps(stack, install, 2, {"good": properties}, tmp_path, columns=[ID])
     assert ran.messages == []
     assert ran.steps["good"]["source"] == [N_ROWS, 0, 1]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from vtkmodules.util.numpy_support import numpy_to_vtk
-from vtkmodules.vtkCommonCore import vtkPoints, vtkStringArray
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonCore import vtkPoints, vtkStringArray, vtkTypeInt32Array, vtkTypeInt64Array
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData, vtkTable
 
 from pvdask.plan import ColumnSpec
@@ -97,9 +97,16 @@ def vertices(n_points: int) -> vtkCellArray:
     vtkCellArray
         With n_points cells.
     """
-    numbers = np.arange(n_points + 1, dtype="i4" if n_points < np.iinfo("i4").max else "i8")
+    # In memory of VTK's own: vtkCellArray.SetData (VTK 9.2) keeps the buffer and not the array, so NumPy's would be freed.
+    offsets = vtkTypeInt32Array() if n_points < np.iinfo("i4").max else vtkTypeInt64Array()
+    offsets.SetNumberOfValues(n_points + 1)
+    numbers = vtk_to_numpy(offsets)
+    numbers[:] = np.arange(n_points + 1, dtype=numbers.dtype)
+    connectivity = offsets.NewInstance()
+    connectivity.ShallowCopy(offsets)
+    connectivity.SetNumberOfValues(n_points)
     cells = vtkCellArray()
-    cells.SetData(numpy_to_vtk(numbers, deep=0), numpy_to_vtk(numbers[:-1], deep=0))
+    cells.SetData(offsets, connectivity)
     return cells
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pvdask.cluster import Cluster
+from pvdask.connection import Connection
 from pvdask.errors import DatasetError
-from pvdask.options import NO_COLUMN, Connection
+from pvdask.options import NO_COLUMN
 from pvdask.positions import best_first, guess_positions
 from pvdask.ranks import RankGroup, share
 

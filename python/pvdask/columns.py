@@ -9,8 +9,10 @@ A *request* is a dict: ``positions`` (0, 2 or 3 display names), ``coordinates`` 
 `pvdask.plan.ColumnSpec`; the kinds `PARTITION_ID` and `ROW_ID` are made, not read), and ``filter``, ``fraction``, ``seed``
 (see `pvdask.sampling`).
 
-A *block* is a list: ``[header, points, column, column, …]``, with ``header`` a dict of counts. Lists of arrays travel
-between Dask's processes without being copied.
+A *block* is a list: ``[header, points, column, column, …]``, with ``header`` an array of three counts: rows in the block, rows
+of the partition, rows dropped. Lists of arrays travel between Dask's processes without being copied. The header is an array, and
+the first, for a reason: distributed (comm/tcp.py, 2026.8) receives the first array of a message in one buffer with what goes before
+it, where it is hardly ever aligned, and each of the others in a buffer of its own.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ def convert(
             kept = np.flatnonzero(finite)
             points, frame, rows = points[kept], frame.iloc[kept], kept if rows is None else rows[kept]
     arrays = [_array(frame, index, rows, *column) for column in request["columns"]]
-    header = {"frame_rows": n_frame_rows, "rows": len(frame), "dropped": n_selected - len(frame)}
+    header = np.array([len(frame), n_frame_rows, n_selected - len(frame)], dtype="i8")
     if not request["send_points"]:
         points = points[:0]
     return [header, points, *arrays]
@@ -117,8 +119,8 @@ def describe(block: Block) -> tuple[int, int, int, int]:
     tuple of int
         Rows in the block, rows of the partition, rows dropped, bytes of all arrays.
     """
-    header = block[0]
-    return header["rows"], header["frame_rows"], header["dropped"], sum(array.nbytes for array in block[1:])
+    n_rows, n_frame_rows, n_dropped = block[0].tolist()
+    return n_rows, n_frame_rows, n_dropped, sum(array.nbytes for array in block[1:])
 
 
 def cut(block: Block, start: int, stop: int) -> Block:
@@ -136,8 +138,7 @@ def cut(block: Block, start: int, stop: int) -> Block:
     list
         A block of views: nothing is copied.
     """
-    header = {"frame_rows": 0, "rows": stop - start, "dropped": 0}
-    return [header, *(array[start:stop] for array in block[1:])]
+    return [np.array([stop - start, 0, 0], dtype="i8"), *(array[start:stop] for array in block[1:])]
 
 
 def scan(frame: Any, names: list[str]) -> dict[str, tuple[str, bool, list[str] | None]]:

@@ -116,11 +116,11 @@ def pull_embedded(options: SourceOptions, ranks: RankGroup) -> tuple[Plan, Recei
     request = request_for(options, chosen, specs, send_points=True)
     blocks = _convert(partitions, ranks, request, options)
     received = _join(blocks, request, specs)
+    counts = [on_workers.describe(block) for block in blocks]
     report = {
-        "layout": [(index, block[0]["rows"]) for index, block in zip(partitions.indices, blocks, strict=True)],
-        "rows": [block[0]["rows"] for block in blocks],
-        "total": sum(block[0]["frame_rows"] for block in blocks),
-        "dropped": sum(block[0]["dropped"] for block in blocks),
+        "layout": [(index, rows) for index, (rows, *_) in zip(partitions.indices, counts, strict=True)],
+        "total": sum(frame_rows for _, frame_rows, *_ in counts),
+        "dropped": sum(dropped for *_, dropped, _ in counts),
         "seconds": round(time.monotonic() - started, 4),
     }
     reports = agree(ranks, None, report)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pvdask.connection import Connection
 from pvdask.errors import ClusterError, DatasetError, DeadlineError, InputError
 from pvdask.files import open_files, unreadable
-from pvdask.options import Connection
 from pvdask.progress import Progress
 
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
+from pvdask.connection import Connection
 from pvdask.errors import ClusterError, DeadlineError, PvdaskError
 from pvdask.loop import Deadline, LoopThread
-from pvdask.options import Connection
 
 CLOSE_S = 2.0
 """Seconds that a client may take to say goodbye, on top of a deadline that has passed."""

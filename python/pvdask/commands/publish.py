@@ -6,8 +6,8 @@ import argparse
 import os
 
 from pvdask.arguments import positive_count, positive_seconds
+from pvdask.connection import Connection
 from pvdask.files import expand
-from pvdask.options import Connection
 from pvdask.publishing import Published, publish
 
 HELP = "read CSV or Parquet files on the cluster and publish them as a Dask DataFrame"
