@@ -248,7 +248,10 @@ def _scan_series(series: pd.Series[Any]) -> tuple[str, bool, list[str] | None]:
     missing = bool(series.isna().any())
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        return "label", missing, _bounded([str(category) for category in dtype.categories], series.name)
+        # Two categories can be written alike (1 and "1"); they have one label.
+        return "label", missing, _bounded(list(dict.fromkeys(map(str, dtype.categories))), series.name)
+    if "dictionary" in str(dtype):
+        series = series.astype(object)
     what = "string" if isinstance(dtype, pd.StringDtype) else pd.api.types.infer_dtype(series, skipna=True)
     if what == "string":
         return "label", missing, _bounded(sorted(map(str, series.dropna().unique())), series.name)

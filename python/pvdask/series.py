@@ -51,9 +51,7 @@ def to_numbers(series: pd.Series[Any], target: np.dtype[Any]) -> np.ndarray[Any,
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
         return series.to_numpy().astype(target, copy=False)
-    if isinstance(dtype, pd.ArrowDtype) and "decimal" in str(dtype):
-        series = series.astype("double[pyarrow]")
-    if isinstance(dtype, np.dtype):  # of objects, numbers are dealt with above
+    if isinstance(dtype, np.dtype) or "decimal" in str(dtype):  # objects; Arrow's own cast of decimals is not to the nearest
         filled = [np.nan if value is None or value is pd.NA else value for value in series]
         return np.array([float(value) for value in filled], dtype="f8").astype(target)
     if series.isna().any():
@@ -64,10 +62,7 @@ def to_numbers(series: pd.Series[Any], target: np.dtype[Any]) -> np.ndarray[Any,
 def _seconds(series: pd.Series[Any], kind: str) -> np.ndarray[Any, Any]:
     """Seconds since 1970-01-01T00:00:00 UTC, or of a duration; a missing one is NaN."""
     if isinstance(series.dtype, pd.ArrowDtype):
-        if "date" in str(series.dtype):
-            series = pd.Series(pd.to_datetime(series.astype(object)))
-        else:
-            series = pd.Series(series.array.__arrow_array__().to_pandas())
+        return _arrow_seconds(series)
     if getattr(series.dtype, "tz", None) is not None:
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     values = series.to_numpy()
@@ -81,6 +76,25 @@ def _seconds(series: pd.Series[Any], kind: str) -> np.ndarray[Any, Any]:
     return seconds
 
 
+def _arrow_seconds(series: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Seconds of Arrow's dates, timestamps (in UTC, whatever their zone) and durations, of any century."""
+    import pyarrow as pa
+
+    array = pa.chunked_array([series.array.__arrow_array__()]) if len(series) else pa.chunked_array([], pa.int64())
+    per_tick = {"[s": 1.0, "[ms": 1e3, "[us": 1e6, "[ns": 1e9}
+    name = str(array.type)
+    if pa.types.is_date32(array.type):
+        ticks, scale = array.cast(pa.int32()), 1 / 86_400
+    elif pa.types.is_date64(array.type):
+        ticks, scale = array.cast(pa.int64()), 1e3
+    else:
+        ticks, scale = array.cast(pa.int64()), next((per_tick[unit] for unit in per_tick if unit in name), 1.0)
+    whole = ticks.fill_null(0).to_numpy()
+    seconds = whole * 86_400.0 if scale < 1 else whole / scale
+    seconds[array.is_null().to_numpy()] = np.nan
+    return np.asarray(seconds)
+
+
 def _codes(series: pd.Series[Any], labels: list[str]) -> np.ndarray[Any, Any]:
     """Index of each row's label in the table, int32; -1 where missing."""
     table = pd.Index(labels, dtype=object)
@@ -89,6 +103,8 @@ def _codes(series: pd.Series[Any], labels: list[str]) -> np.ndarray[Any, Any]:
         mapped = np.append(table.get_indexer(pd.Index(categories, dtype=object)), -1).astype("i4")
         codes = series.cat.codes.to_numpy()
         return np.asarray(mapped[codes])
+    if "dictionary" in str(series.dtype):
+        series = series.astype(object)
     codes, distinct = pd.factorize(series)
     mapped = np.append(table.get_indexer(pd.Index([str(value) for value in distinct], dtype=object)), -1)
     return np.asarray(mapped.astype("i4")[codes])
