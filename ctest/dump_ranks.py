@@ -3,7 +3,8 @@
     pvbatch dump_ranks.py '{"scheduler_file": "s.json", "folder": "out", "jobs": [{"name": "a", "dataset": "stars"}]}'
 
 Of each job, rank r writes ``NAME-r.npz``: ``Points`` and every array of the point data. Rank 0 writes ``NAME.json``: what
-the source says about itself. A job may have ``properties``, which are set, and ``columns``, the ticked ones.
+the source says about itself. A job may have ``properties``, which are set, and ``columns``, the ticked ones; and in place of
+``dataset`` a ``reader`` and its ``files``.
 """
 
 # Before anything that can raise: a script that ends before this import leaves pvbatch's other ranks waiting.
@@ -50,11 +51,21 @@ def tell(source):
     return told
 
 
+def make_source(job, scheduler_file):
+    """The source of a dataset, or a reader of files: on the cluster where a scheduler file is given."""
+    if "reader" in job:
+        reader = getattr(simple, job["reader"])(FileNames=job["files"])
+        if scheduler_file:
+            reader.SchedulerFile = scheduler_file
+        return reader
+    return simple.DaskDataFrameSource(SchedulerFile=scheduler_file, Dataset=job["dataset"])
+
+
 def main():
     """Do one job after the other."""
     options = json.loads(sys.argv[1])
     for job in options["jobs"]:
-        source = simple.DaskDataFrameSource(SchedulerFile=options["scheduler_file"], Dataset=job["dataset"])
+        source = make_source(job, options["scheduler_file"])
         source.UpdatePipelineInformation()
         for name, value in job.get("properties", {}).items():
             setattr(source, name, value)

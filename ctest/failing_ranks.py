@@ -32,13 +32,15 @@ FILTERS = {"Glyph": glyphs, "Histogram": histogram, "RedistributeDataSet": redis
 
 def size(proxy):
     """Points, rows for a table, and arrays of the points, on all ranks together."""
+    print(f"updating {proxy.GetXMLName()}", flush=True)  # where a run hangs, this tells at what
     proxy.UpdatePipeline()
     information = proxy.GetDataInformation()
     return [information.GetNumberOfPoints(), information.GetNumberOfRows(), len(proxy.PointData.keys())]
 
 
-def run(step, view):
+def run(step):
     """Do one step."""
+    print(f"step {step['name']}", flush=True)
     source = simple.DaskDataFrameSource()
     for name, value in step["properties"].items():
         setattr(source, name, value)
@@ -52,8 +54,11 @@ def run(step, view):
         behind = make(source)
         told[name] = size(behind)
         simple.Delete(behind)
-    simple.Show(source, view)
-    simple.Render(view)
+    if step.get("shown"):
+        view = simple.CreateRenderView(ViewSize=[40, 30])
+        simple.Show(source, view)
+        simple.Render(view)
+        simple.Delete(view)
     simple.Delete(source)
     return told
 
@@ -61,8 +66,7 @@ def run(step, view):
 def main():
     """Do all steps."""
     options = json.loads(sys.argv[1])
-    view = simple.CreateRenderView(ViewSize=[40, 30])
-    report = [run(step, view) for step in options["steps"]]
+    report = [run(step) for step in options["steps"]]
     with open(options["report"], "w", encoding="utf-8") as file:
         json.dump(report, file)
 

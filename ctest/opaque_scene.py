@@ -130,6 +130,11 @@ def main():
     start = time.perf_counter()
     display = simple.Show(source, view)
     style(display, options)
+    if options.get("beside_translucent"):
+        beside = simple.Show(
+            simple.Sphere(Center=[10.0, 10.0, 0.0]), view
+        )  # out of sight: all that counts is that it asks
+        beside.Opacity = 0.5
     simple.Render(view)
     report = {
         "first_picture_s": time.perf_counter() - start,

@@ -24,6 +24,7 @@ from clusters import (
     unpublish,
 )
 from commandline import run_command
+from leftovers import SESSION_MARKER, environment_marker, session_folders
 
 from pvdask.launch import ClusterHandle, ParaViewInstall, Stack
 
@@ -84,21 +85,36 @@ def published(cluster: ClusterHandle, gaia_csv: Path) -> Iterator[pd.DataFrame]:
     unpublish(cluster, *(job["dataset"] for job in jobs()))
 
 
+class Pulls:
+    """Every dataset on every number of ranks: one run of pvbatch a number, when it is first asked for."""
+
+    def __init__(self, stack: Stack, install: ParaViewInstall, cluster: ClusterHandle, folder: Path) -> None:
+        self._stack, self._install, self._cluster, self._folder = stack, install, cluster, folder
+        self._found: dict[tuple[int, str], Pull] = {}
+
+    def __getitem__(self, key: tuple[int, str]) -> Pull:
+        if key not in self._found:
+            self._run(key[0])
+        return self._found[key]
+
+    def _run(self, n_ranks: int) -> None:
+        folder = self._folder / str(n_ranks)
+        folder.mkdir()
+        options = {"scheduler_file": str(self._cluster.scheduler_file), "folder": str(folder), "jobs": jobs()}
+        run = self._stack.run_batch(self._install, n_ranks, SCRIPT, [json.dumps(options)], timeout_s=240)
+        assert run.returncode == 0, run.stdout + run.stderr
+        for job in jobs():
+            self._found[n_ranks, job["name"]] = read_pull(folder, job["name"], n_ranks)
+
+
 @pytest.fixture(scope="module")
 def pulls(
     published: pd.DataFrame, cluster: ClusterHandle, install: ParaViewInstall, tmp_path_factory: pytest.TempPathFactory
-) -> dict[tuple[int, str], Pull]:
-    """Every dataset on every number of ranks; one run of pvbatch a number."""
-    found = {}
-    with Stack() as stack:
-        for n_ranks in RANKS:
-            folder = tmp_path_factory.mktemp(f"ranks{n_ranks}")
-            options = {"scheduler_file": str(cluster.scheduler_file), "folder": str(folder), "jobs": jobs()}
-            run = stack.run_batch(install, n_ranks, SCRIPT, [json.dumps(options)], timeout_s=120)
-            assert run.returncode == 0, run.stdout + run.stderr
-            for job in jobs():
-                found[n_ranks, job["name"]] = read_pull(folder, job["name"], n_ranks)
-    return found
+) -> Iterator[Pulls]:
+    """All pulls of this file."""
+    with environment_marker(SESSION_MARKER), Stack() as stack:
+        session_folders.add(stack.folder.name)
+        yield Pulls(stack, install, cluster, tmp_path_factory.mktemp("ranks"))
 
 
 def read_pull(folder: Path, name: str, n_ranks: int) -> Pull:
@@ -140,7 +156,7 @@ EVERY = [f"mpi-even-{n}" for n in EVEN] + [f"mpi-uneven-{n}" for n in UNEVEN]
 @pytest.mark.parametrize("n_ranks", RANKS)
 @pytest.mark.parametrize("name", EVERY)
 def test_ranks_together_hold_the_frame_bit_for_bit(
-    pulls: dict[tuple[int, str], Pull], published: pd.DataFrame, name: str, n_ranks: int
+    pulls: Pulls, published: pd.DataFrame, name: str, n_ranks: int
 ) -> None:
     pull = pulls[n_ranks, name]
     assert_is_frame(pull, published)
@@ -151,7 +167,7 @@ def test_ranks_together_hold_the_frame_bit_for_bit(
 
 
 @pytest.mark.parametrize("n_ranks", RANKS)
-def test_ids_above_two_to_the_53_survive(pulls: dict[tuple[int, str], Pull], published: pd.DataFrame, n_ranks: int) -> None:
+def test_ids_above_two_to_the_53_survive(pulls: Pulls, published: pd.DataFrame, n_ranks: int) -> None:
     ids = published[ID].to_numpy()
     assert (ids > 2**53).all()
     assert (ids.astype("f8").astype("i8") != ids).all()  # any way through a float would show
@@ -160,14 +176,14 @@ def test_ids_above_two_to_the_53_survive(pulls: dict[tuple[int, str], Pull], pub
 
 @pytest.mark.parametrize("n_ranks", RANKS)
 def test_published_csv_is_what_pandas_reads(
-    pulls: dict[tuple[int, str], Pull], gaia_csv: Path, n_ranks: int
+    pulls: Pulls, gaia_csv: Path, n_ranks: int
 ) -> None:
     assert_is_frame(pulls[n_ranks, STARS], pd.read_csv(gaia_csv))
 
 
 @pytest.mark.parametrize(("n_ranks", "kind"), [(1, "even"), (2, "even"), (3, "even"), (3, "uneven"), (5, "uneven")])
 def test_with_as_many_partitions_as_ranks_rank_r_has_partition_r(
-    pulls: dict[tuple[int, str], Pull], published: pd.DataFrame, n_ranks: int, kind: str
+    pulls: Pulls, published: pd.DataFrame, n_ranks: int, kind: str
 ) -> None:
     cut = cut_evenly if kind == "even" else cut_unevenly
     pull = pulls[n_ranks, f"mpi-{kind}-{n_ranks}"]
@@ -179,7 +195,7 @@ def test_with_as_many_partitions_as_ranks_rank_r_has_partition_r(
 
 @pytest.mark.parametrize("n_ranks", RANKS)
 @pytest.mark.parametrize("name", [*(f"mpi-even-{n}" for n in EVEN), "mpi-uneven-7", "mpi-uneven-40"])
-def test_no_rank_sits_idle(pulls: dict[tuple[int, str], Pull], name: str, n_ranks: int) -> None:
+def test_no_rank_sits_idle(pulls: Pulls, name: str, n_ranks: int) -> None:
     if name == f"mpi-even-{n_ranks}":
         return
     rows = pulls[n_ranks, name].rows
@@ -188,7 +204,7 @@ def test_no_rank_sits_idle(pulls: dict[tuple[int, str], Pull], name: str, n_rank
 
 @pytest.mark.parametrize("n_ranks", RANKS)
 @pytest.mark.parametrize("name", EVERY)
-def test_figures_are_those_of_the_arrays(pulls: dict[tuple[int, str], Pull], name: str, n_ranks: int) -> None:
+def test_figures_are_those_of_the_arrays(pulls: Pulls, name: str, n_ranks: int) -> None:
     pull = pulls[n_ranks, name]
     n_bytes = [sum(array.nbytes for key, array in rank.items() if key != "n_vertices") for rank in pull.ranks]
     reports = pull.told["RankReports"]
@@ -205,7 +221,7 @@ def test_figures_are_those_of_the_arrays(pulls: dict[tuple[int, str], Pull], nam
 
 
 @pytest.mark.parametrize("n_ranks", RANKS)
-def test_rows_without_a_position_are_left_out_and_counted(pulls: dict[tuple[int, str], Pull], n_ranks: int) -> None:
+def test_rows_without_a_position_are_left_out_and_counted(pulls: Pulls, n_ranks: int) -> None:
     frame, pull = lost_positions(), pulls[n_ranks, LOST]
     kept = frame[np.isfinite(frame[list(POSITIONS)]).all(axis=1)]
     assert 0 < len(kept) < len(frame)
@@ -216,22 +232,22 @@ def test_rows_without_a_position_are_left_out_and_counted(pulls: dict[tuple[int,
     assert f"{len(frame) - len(kept)} dropped" in told["Status"]
 
 
-def test_all_widths_are_offered_and_on(pulls: dict[tuple[int, str], Pull]) -> None:
+def test_all_widths_are_offered_and_on(pulls: Pulls) -> None:
     told = pulls[2, "mpi-even-2"].told
     assert set(told["Ticked"]) == {ID, *WIDTHS}
     assert set(told["Offered"]) == {ID, *WIDTHS, *POSITIONS}
 
 
 def test_the_cluster_did_all_that_without_this_package(
-    pulls: dict[tuple[int, str], Pull], cluster: ClusterHandle
+    pulls: Pulls, cluster: ClusterHandle
 ) -> None:
-    assert len(pulls) == len(RANKS) * len(jobs())
+    assert all(pulls[n_ranks, STARS].rows for n_ranks in RANKS)
     state = package_on_workers(cluster)
     assert len(state) == cluster.n_workers + 1
     assert set(state.values()) == {(False, False)}, state
 
 
-def test_must_fail_one_bit_is_seen(pulls: dict[tuple[int, str], Pull], published: pd.DataFrame) -> None:
+def test_must_fail_one_bit_is_seen(pulls: Pulls, published: pd.DataFrame) -> None:
     wrong = published.copy()
     wrong.loc[1234, ID] += 1
     with pytest.raises(AssertionError, match=f"{ID}: values differ"):

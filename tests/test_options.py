@@ -12,15 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pvdask.connection import MAXIMUM_SCHEDULER_FILE_BYTES, Connection, read_scheduler_file
 from pvdask.errors import InputError, OptionError, PvdaskError
-from pvdask.options import (
-    MAXIMUM_SCHEDULER_FILE_BYTES,
-    OVERRIDES_VARIABLE,
-    Connection,
-    SourceOptions,
-    overrides,
-    read_scheduler_file,
-)
+from pvdask.options import OVERRIDES_VARIABLE, SourceOptions, overrides
 
 pytestmark = pytest.mark.unit
 

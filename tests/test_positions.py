@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pvdask.options import NO_COLUMN
 from pvdask.positions import best_first, guess_positions
 
 pytestmark = pytest.mark.unit
@@ -35,8 +36,12 @@ GUESSES = [
     (["longitude", "latitude", "altitude"], ("longitude", "latitude", "altitude")),
     (["ra", "dec", "dist", "x", "y", "z"], ("x", "y", "z")),
     (["ra", "dec", "distance[pc]", "x", "y"], ("ra", "dec", "distance[pc]")),
+    # a plane only where there is nothing in space
+    (["x", "y"], ("x", "y", NO_COLUMN)),
+    (["x", "y", "lon", "lat", "alt"], ("lon", "lat", "alt")),
+    (["LAT", "LON"], ("LON", "LAT", NO_COLUMN)),
     # nothing whole
-    (["x", "y"], None),
+    (["x", "z"], None),
     (["mass", "radius"], None),
     (["xyz"], None),
     ([], None),
@@ -61,7 +66,8 @@ def test_the_order_of_the_columns_does_not_matter(order: tuple[str, ...]) -> Non
 def test_a_guess_is_three_different_columns_of_the_frame(names: list[str]) -> None:
     guess = guess_positions(names)
     if guess is not None:
-        assert set(guess) <= set(names)
+        assert set(guess[:2]) <= set(names)
+        assert guess[2] in (*names, NO_COLUMN)
         assert len(set(guess)) == 3
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pvdask.launch import ParaViewInstall, Stack
+from pvdask.environment import mpi_command
+from pvdask.launch import CompletedBatch, ParaViewInstall, Stack
+from pvdask.runs import run_to_end
 
 pytestmark = pytest.mark.mpi
 
 SCRIPT = """
+import paraview.simple
 import hashlib, json, sys
 from pvdask.errors import InputError
 from pvdask.ranks import AgreedError, agree, share
@@ -41,17 +45,22 @@ with open(f"{sys.argv[1]}/{ranks.rank}.json", "w") as file:
 """
 
 
+def run_on_all(install: ParaViewInstall, stack: Stack, script: Path, n_ranks: int) -> CompletedBatch:
+    """Run a script on every rank, where pvbatch by itself would run it on rank 0 alone."""
+    program = [str(install.program("pvbatch")), "--sym", "--force-offscreen-rendering", str(script), str(script.parent)]
+    process = stack.start(mpi_command(n_ranks, program), env=stack.environment(install, n_ranks))
+    return run_to_end(process, "calling collectives", 60.0)
+
+
 def heard(install: ParaViewInstall, stack: Stack, folder: Path, n_ranks: int) -> list[dict[str, Any]]:
     script = folder / "collectives.py"
     script.write_text(SCRIPT)
-    done = stack.run_batch(install, n_ranks, script, [str(folder)], timeout_s=120.0)
+    done = run_on_all(install, stack, script, n_ranks)
     assert done.returncode == 0, done.stderr
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(n_ranks)]
 
 
 def digest(payload: bytes) -> str:
-    import hashlib
-
     return hashlib.sha256(payload).hexdigest()
 
 
@@ -80,4 +89,4 @@ def test_must_fail_a_rank_that_ends_early_is_seen(install: ParaViewInstall, stac
     script.write_text(
         "from pvdask_plugin.vtk_ranks import VtkRanks\nif VtkRanks().rank == 1:\n    import os; os._exit(3)\n"
     )
-    assert stack.run_batch(install, 2, script, timeout_s=120.0).returncode != 0
+    assert run_on_all(install, stack, script, 2).returncode != 0

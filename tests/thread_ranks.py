@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 """Seconds after which a rank that stands alone in a collective gives up, where MPI would wait for ever."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -61,9 +62,16 @@ def _busy_seconds() -> float:
 
 
 def _own_seconds() -> float:
-    """CPU time of this process and of its children that have ended; what still runs counts when it has ended."""
+    """CPU time of this process and of all that it started, whether that has ended or still runs."""
+    import psutil
+
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    seconds = times.user + times.system + times.children_user + times.children_system
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            used = process.cpu_times()
+            seconds += used.user + used.system + used.children_user + used.children_system
+    return seconds
 
 
 def _processor() -> str:

@@ -11,7 +11,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 @dataclass(frozen=True)
 class Settings:
-    """Sizes and repetitions of a run."""
+    """Sizes and repetitions of a run; `variants`: also what no target is for."""
 
     rows: int = 10_000_000
     csv_rows: int = 1_000_000
@@ -24,6 +24,7 @@ class Settings:
     slow_repeat: int = 2
     warm: int = 3
     frames: int = 5
+    variants: bool = True
     only: tuple[str, ...] = ()
     output: Path = RESULTS
 
@@ -38,6 +39,7 @@ QUICK = {
     "slow_repeat": 1,
     "warm": 2,
     "frames": 2,
+    "variants": False,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.util.vtkConstants import VTK_SIGNED_CHAR
 from vtkmodules.vtkCommonCore import vtkPoints, vtkStringArray, vtkTypeInt32Array, vtkTypeInt64Array
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData, vtkTable
 
@@ -77,8 +78,14 @@ def wrap(array: Array, name: str) -> Any:
     vtkDataArray
         The same memory.
     """
-    vtk_array = numpy_to_vtk(array, deep=0)
+    # By default int8 becomes VTK's plain char (ParaView 5.11), whose sign is the platform's and whose values are texts in Python.
+    array_type = VTK_SIGNED_CHAR if array.dtype == np.int8 else None
+    vtk_array = numpy_to_vtk(array, deep=0, array_type=array_type)
     vtk_array.SetName(name)
+    # An attribute of a Python wrapper outlives its array until VTK next makes another such (VTK 9.2): a deleted source would
+    # keep its memory. An observer goes with the array.
+    memory = vars(vtk_array).pop("_numpy_reference", array)
+    vtk_array.AddObserver("DeleteEvent", lambda *_: memory)
     return vtk_array
 
 
@@ -115,5 +122,6 @@ def _string_array(name: str, values: Sequence[str]) -> vtkStringArray:
     array.SetName(name)
     array.SetNumberOfValues(len(values))
     for index, value in enumerate(values):
-        array.SetValue(index, value)
+        # What UTF-8 cannot write ends the whole process (VTK 9.2), so it is written as an escape.
+        array.SetValue(index, value.encode(errors="backslashreplace").decode())
     return array

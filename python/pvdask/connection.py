@@ -111,9 +111,9 @@ def read_scheduler_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
             text = file.read(MAXIMUM_SCHEDULER_FILE_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter for a name with a zero byte
         raise InputError(
-            f"The scheduler file {path} cannot be read ({error.strerror}); start a cluster with "
+            f"The scheduler file {path} cannot be read ({getattr(error, 'strerror', error)}); start a cluster with "
             f"`pvdask cluster --scheduler-file {path}`, or name the file of a running one."
         ) from None
     expected = (

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pvdask.connection import Connection, read_scheduler_file
 from pvdask.errors import OptionError
@@ -15,6 +15,8 @@ __all__ = ["Connection", "SourceOptions", "overrides", "read_scheduler_file"]
 
 NO_COLUMN = "(none)"
 """What a column drop-down shows for "no column here"."""
+
+T = TypeVar("T", int, float)
 
 OVERRIDES_VARIABLE = "PVDASK_OVERRIDES"
 """Environment variable by which `pvdask render` puts its options in the place of what a state file holds."""
@@ -158,7 +160,7 @@ class SourceOptions:
         values = {**properties, **overrides(environment)}
         files = tuple(values.get("FileNames", ()))
         text = {name: str(values.get(name) or "") for name in _TEXT_PROPERTIES}
-        connection = Connection(text["SchedulerFile"], text["SchedulerAddress"], float(values.get("Timeout", 60.0)))
+        connection = Connection(text["SchedulerFile"], text["SchedulerAddress"], _number(values, "Timeout", 60.0))
         return cls(
             connection if files else connection.with_environment(environment),
             text["Dataset"],
@@ -167,14 +169,23 @@ class SourceOptions:
             tuple(columns),
             coordinates=_choice(values.get("Coordinates"), COORDINATES),
             filter=text["Filter"].strip(),
-            sample_fraction=float(values.get("SampleFraction", 1.0)),
-            maximum_rows=int(values.get("MaximumRows", 0)),
-            sample_seed=int(values.get("SampleSeed", 0)),
+            sample_fraction=_number(values, "SampleFraction", 1.0),
+            maximum_rows=_number(values, "MaximumRows", 0),
+            sample_seed=_number(values, "SampleSeed", 0),
             output_type=_choice(values.get("OutputType"), OUTPUT_TYPES),
             point_precision=_choice(values.get("PointPrecision"), PRECISIONS),
-            row_ids=bool(int(values.get("GenerateRowIds", 0))),
-            cache_limit_bytes=int(values.get("CacheLimit", DEFAULT_CACHE_LIMIT_MB)) * MB,
+            row_ids=bool(_number(values, "GenerateRowIds", 0)),
+            cache_limit_bytes=_number(values, "CacheLimit", DEFAULT_CACHE_LIMIT_MB) * MB,
         )
+
+
+def _number(values: Mapping[str, Any], name: str, default: T) -> T:
+    """A property's value as a number of the type of its default."""
+    value = values.get(name, default)
+    try:
+        return type(default)(value)
+    except (TypeError, ValueError, OverflowError):
+        raise OptionError(name, f"found {value!r}; expected a number.") from None
 
 
 def _choice(value: Any, choices: Sequence[str]) -> str:
@@ -204,7 +215,7 @@ def overrides(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """
     try:
         values = json.loads(environment.get(OVERRIDES_VARIABLE) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict) or not set(values) <= {*_TEXT_PROPERTIES, *_OTHER_PROPERTIES}:
         known = ", ".join((*_TEXT_PROPERTIES, *_OTHER_PROPERTIES))

@@ -13,10 +13,10 @@ PEER = "plain loopback sockets"
 
 def run(session: Session) -> list[Row]:
     """In turns: pulls, of which the time from the plan to the arrays counts; and the same bytes over plain sockets."""
-    return [
-        *_rows(session, session.settings.ranks, "a block a rank"),
-        *_rows(session, 4 * session.settings.ranks, "4 blocks a rank"),
-    ]
+    rows = _rows(session, session.settings.ranks, "a block a rank")
+    if session.settings.variants:
+        rows += _rows(session, 4 * session.settings.ranks, "4 blocks a rank")
+    return rows
 
 
 def _rows(session: Session, n_partitions: int, what: str) -> list[Row]:

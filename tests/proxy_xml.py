@@ -1,0 +1,69 @@
+"""The plugin's XML as its tests read it: each proxy with its properties, their defaults, and other values for them."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+XML = ROOT / "xml" / "DaskDataFrame.xml"
+NUMBERS = {"IntVectorProperty": int, "IdTypeVectorProperty": int, "DoubleVectorProperty": float}
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy of the XML, with what it has from the one that it is based on."""
+
+    element: ElementTree.Element
+    properties: dict[str, ElementTree.Element]
+
+    @property
+    def name(self) -> str:
+        return self.element.attrib["name"]
+
+    def made(self) -> Any:
+        """A new object of its class."""
+        module, _, name = self.element.attrib["class"].rpartition(".")
+        return getattr(import_module(module), name)()
+
+    def settable(self) -> dict[str, ElementTree.Element]:
+        """Properties with one value that a user sets: neither buttons, nor lists, nor information."""
+        return {name: p for name, p in self.properties.items() if "default_values" in p.attrib}
+
+    def information(self) -> dict[str, ElementTree.Element]:
+        return {name: p for name, p in self.properties.items() if p.get("information_only") == "1"}
+
+
+def read_proxies(text: str) -> dict[str, Proxy]:
+    proxies: dict[str, Proxy] = {}
+    for element in ElementTree.fromstring(text).iter("SourceProxy"):
+        base = proxies.get(element.get("base_proxyname", ""))
+        own = {child.attrib["name"]: child for child in element if child.tag.endswith("Property")}
+        proxies[element.attrib["name"]] = Proxy(element, {**(base.properties if base else {}), **own})
+    return proxies
+
+
+PROXIES = read_proxies(XML.read_text(encoding="utf-8"))
+SOURCE = PROXIES["DaskDataFrameSource"]
+every_proxy = pytest.mark.parametrize("proxy", PROXIES.values(), ids=lambda proxy: proxy.name)
+every_setting = pytest.mark.parametrize("name", SOURCE.settable())
+
+
+def default_of(element: ElementTree.Element) -> Any:
+    """Its default in the type with which ParaView calls the setter."""
+    text = element.attrib["default_values"]
+    return NUMBERS[element.tag](text) if element.tag in NUMBERS else text
+
+
+def another(element: ElementTree.Element) -> Any:
+    """A value that is not the default, from its domain where it has one."""
+    default = default_of(element)
+    if isinstance(default, str):
+        return f"other{default}"
+    top = next((float(domain.attrib["max"]) for domain in element if "max" in domain.attrib), None)
+    return default / 2 if top == default and isinstance(default, float) else default + 1
