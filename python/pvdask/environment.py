@@ -110,7 +110,7 @@ def write_plugin_config(files: Iterable[Path], path: Path) -> Path:
 
 
 def paraview_environment(
-    install: ParaViewInstall, *, extra_plugins: Sequence[Path] = (), workdir: Path
+    install: ParaViewInstall, *, extra_plugins: Sequence[Path] = (), workdir: Path, compiled: bool = True
 ) -> dict[str, str]:
     """Environment in which ParaView's programs have the plugin and this Python's packages.
 
@@ -122,6 +122,9 @@ def paraview_environment(
         Plugins to load besides this project's.
     workdir : Path
         Folder for the plugin configuration file and for temporary files; it has to outlive the processes.
+    compiled : bool, optional
+        Whether the compiled plugins are loaded, too. Not so for a server whose client may lack them: ParaView 5.11's client
+        aborts as soon as it shows anything.
 
     Returns
     -------
@@ -138,8 +141,8 @@ def paraview_environment(
     folders = [*layout.import_folders, *package_folders()]
     behind = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*map(str, folders), *behind]))
-    plugins = [*layout.xml_files, *compiled_plugins(layout), *extra_plugins]
-    config = write_plugin_config(plugins, workdir / "pvdask-plugins.xml")
+    plugins = [*layout.xml_files, *(compiled_plugins(layout) if compiled else ()), *extra_plugins]
+    config = write_plugin_config(plugins, workdir / f"pvdask-plugins{'' if compiled else '-xml'}.xml")
     environment["PV_PLUGIN_CONFIG_FILE"] = str(config)
     mend = mend_library(install, environment)
     if mend is not None:

@@ -86,7 +86,7 @@ class Stack:
         self.marker = new_marker()
         self._on_line = on_line
         self._display: dict[str, str] | None = None
-        self._environments: dict[ParaViewInstall, dict[str, str]] = {}
+        self._environments: dict[tuple[ParaViewInstall, bool], dict[str, str]] = {}
         self._handlers: dict[signal.Signals, Any] = {}
         self._at_end = contextlib.ExitStack()
 
@@ -177,6 +177,7 @@ class Stack:
         port: int | None = None,
         *,
         bind: str | None = None,
+        compiled: bool = False,
         timeout_s: float = 60,
     ) -> ServerHandle:
         """Start pvserver with the plugin and wait until it accepts a client.
@@ -200,7 +201,7 @@ class Stack:
             The port is taken, pvserver ended or did not get so far in time, or it cannot `bind`.
         """
         command = server_command(install, n_ranks, port or 0, bind)
-        environment = self.environment(install, n_ranks)
+        environment = self.environment(install, n_ranks, compiled=compiled)
         process = self.start(command, env=environment, name="pvserver", keep_lines=_LOG_LINES)
         return ServerHandle(LOOPBACK, wait_until_accepting(process, timeout_s), process)
 
@@ -268,11 +269,12 @@ class Stack:
         environment = {**self.environment(install, n_ranks), **(env or {})}
         return self.start(command, env=environment, on_line=on_line or self._on_line)
 
-    def environment(self, install: ParaViewInstall, n_ranks: int = 1) -> dict[str, str]:
+    def environment(self, install: ParaViewInstall, n_ranks: int = 1, *, compiled: bool = True) -> dict[str, str]:
         """Environment for a program of ParaView on `n_ranks` ranks: plugin, packages, threads and a display."""
-        if install not in self._environments:
-            self._environments[install] = paraview_environment(install, workdir=self.folder)
-        return {**self._environments[install], **thread_limits(n_ranks), **self.display(install)}
+        key = (install, compiled)
+        if key not in self._environments:
+            self._environments[key] = paraview_environment(install, workdir=self.folder, compiled=compiled)
+        return {**self._environments[key], **thread_limits(n_ranks), **self.display(install)}
 
     def display(self, install: ParaViewInstall | None = None) -> dict[str, str]:
         """What to add to the environment of a program that draws; starts an X server the first time one is needed.

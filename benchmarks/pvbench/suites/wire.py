@@ -32,8 +32,8 @@ def _rows(session: Session, n_partitions: int, what: str) -> list[Row]:
             seconds = max(report["seconds"] for report in pull["ranks"])
             (warm if index else cold).append(n_bytes / seconds / 1e6)
         session.say(f"{NAME}: {PEER}")
-        for _ in range(settings.warm):
-            plain.append(n_bytes / wire_sockets.measure(settings.ranks, n_bytes // settings.ranks) / 1e6)
+        with wire_sockets.SocketPairs(settings.ranks, n_bytes // settings.ranks) as pairs:
+            plain += [n_bytes / pairs.measure() / 1e6 for _ in range(settings.warm)]
     peer = Samples.of(plain, "MB/s")
     note = f"{n_bytes / 1e6:.0f} MB, {copied / 1e6:.0f} MB copied once more"
     rows = []

@@ -32,6 +32,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--bind", metavar="HOST",
         help="address to listen on, from ParaView 5.13 on (default: 127.0.0.1; 5.11 listens on all interfaces)",
     )  # fmt: skip
+    parser.add_argument(
+        "--compiled-plugins", action="store_true",
+        help="load the compiled Opaque Gaussian as well; a client that does not load it, too, aborts (ParaView 5.11)",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with Stack(on_line=show) as stack:
             try:
-                server = stack.start_server(install, arguments.n_ranks, arguments.port, bind=arguments.bind)
+                server = stack.start_server(install, arguments.n_ranks, arguments.port, bind=arguments.bind, compiled=arguments.compiled_plugins)
                 ready = True
                 _announce(server, install, arguments)
                 _wait(server)

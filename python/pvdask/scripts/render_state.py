@@ -313,6 +313,12 @@ def import_color_map(path, view, column):
 def check_colors(view):
     """Refuse to draw stars in one flat colour where the state meant to colour them."""
     for representation in shown(view):
+        kind = representation.GetProperty("Representation")
+        if kind is not None and representation.Representation not in list(kind.GetAvailable()):
+            raise RenderError(
+                f"The state draws as {representation.Representation!r}, which this ParaView does not have; build the compiled "
+                "plugin with `./run setup`, or save the state with another representation."
+            )
         association, name = representation.ColorArrayName[0], representation.ColorArrayName[1]
         if not name or association != "POINTS":
             continue
