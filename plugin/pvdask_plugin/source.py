@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -229,8 +230,13 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
             import pvdask.pull  # noqa: F401 - imports dask, which may not be there
 
             options = self._options()
+        except ModuleNotFoundError as missing:
+            error = (
+                f"ParaView's Python ({sys.version.split()[0]}) has no package {missing.name!r}; start ParaView through ./run, or "
+                f"have PYTHONPATH name a folder with dask, distributed and pandas for that Python."
+            )
         except Exception as caught:  # whatever it is, the other ranks must hear of it
-            error = caught
+            error = describe(caught)
         agree(VtkRanks(), error)
         return options
 
@@ -297,7 +303,7 @@ def _modified(reference: weakref.ref[DaskDataFrameSource]) -> None:
         source.Modified()
 
 
-def _fill(output: vtkDataObject, pulled: Pulled) -> Exception | None:
+def _fill(output: vtkDataObject, pulled: Pulled) -> str | None:
     """Hand the arrays to VTK; gives the error, out of memory for instance, for the ranks to agree on."""
     try:
         if output.IsA("vtkTable"):
@@ -305,5 +311,5 @@ def _fill(output: vtkDataObject, pulled: Pulled) -> Exception | None:
         else:
             fill_poly_data(output, pulled.points, pulled.columns, pulled.specs)
     except Exception as error:
-        return error
+        return describe(error)
     return None

@@ -11,7 +11,7 @@ from pvdask.connection import Connection
 from pvdask.errors import DatasetError
 from pvdask.options import NO_COLUMN
 from pvdask.positions import best_first, guess_positions
-from pvdask.ranks import RankGroup, share
+from pvdask.ranks import RankGroup, describe, share
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def look_around(connection: Connection, dataset: str, ranks: RankGroup, files: S
         try:
             payload = json.dumps(_look_into(files) if files else _look_around(connection, dataset)).encode()
         except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
-            error = caught
+            error = describe(caught)
     datasets, name, columns = json.loads(share(ranks, payload, error))
     return Catalogue(tuple(datasets), name, tuple((column, kind) for column, kind in columns))
 

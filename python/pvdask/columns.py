@@ -154,8 +154,8 @@ def scan(frame: Any, names: list[str]) -> dict[str, tuple[str, bool, list[str] |
     Returns
     -------
     dict of str to tuple
-        For each column: what its values are (``label``, ``decimal``, ``boolean``, ``number``, ``empty`` or
-        ``nested``), whether any is missing, and, for labels, the distinct ones in order.
+        For each column: what its values are (``label``, ``decimal``, ``boolean``, ``number``, ``datetime``,
+        ``timedelta``, ``empty`` or ``nested``), whether any is missing, and, for labels, the distinct ones in order.
 
     Raises
     ------
@@ -255,7 +255,15 @@ def _scan_series(series: pd.Series[Any]) -> tuple[str, bool, list[str] | None]:
     what = "string" if isinstance(dtype, pd.StringDtype) else pd.api.types.infer_dtype(series, skipna=True)
     if what == "string":
         return "label", missing, _bounded(sorted(map(str, series.dropna().unique())), series.name)
-    kinds = {"decimal": "decimal", "boolean": "boolean", "integer": "number", "floating": "number", "empty": "empty"}
+    kinds = {
+        **dict.fromkeys(("date", "datetime", "datetime64"), "datetime"),
+        **dict.fromkeys(("timedelta", "timedelta64"), "timedelta"),
+        "decimal": "decimal",
+        "boolean": "boolean",
+        "integer": "number",
+        "floating": "number",
+        "empty": "empty",
+    }
     return kinds.get(what, "number" if what == "mixed-integer-float" else "nested"), missing, None
 
 

@@ -15,7 +15,7 @@ from pvdask.files import open_files, unreadable
 from pvdask.options import SourceOptions
 from pvdask.parquet import push_down
 from pvdask.plan import ColumnSpec, Part, Plan
-from pvdask.ranks import RankGroup, agree
+from pvdask.ranks import RankGroup, agree, describe
 from pvdask.selection import choose_columns, decide_types, request_for
 from pvdask.tasks import project
 from pvdask.transfer import Received
@@ -74,7 +74,7 @@ class EmbeddedPartitions:
         try:
             results = [function(part) for part in self.load()]
         except Exception as caught:  # whatever it is, no rank may be left waiting
-            error = caught
+            error = describe(caught)
         return [result for report in agree(self._ranks, error, {"results": results}) for result in report["results"]]
 
 
@@ -104,7 +104,7 @@ def pull_embedded(options: SourceOptions, ranks: RankGroup) -> tuple[Plan, Recei
     try:
         frame = open_files(options.files)
     except Exception as caught:  # whatever it is, no rank may be left waiting
-        error = caught
+        error = describe(caught)
     agree(ranks, error)
     # What follows is the same on all ranks, as all decide on the same metadata; what needs the rows is agreed on inside.
     identity = str(frame._name)
@@ -136,7 +136,7 @@ def _convert(
         frames = partitions.load()
         lengths = [len(part) for part in frames]
     except Exception as caught:  # whatever it is, no rank may be left waiting
-        error = _told(options, caught)
+        error = describe(_told(options, caught))
     reports = agree(ranks, error, {"lengths": lengths})
     offsets = sampling.offsets_of([length for report in reports for length in report["lengths"]])
     threshold = _threshold(partitions, frames, ranks, request, offsets) if request["maximum"] else None
@@ -145,7 +145,7 @@ def _convert(
         for index, part in zip(partitions.indices, frames, strict=True):
             blocks.append(on_workers.convert(part, index, offsets, threshold, request=request))
     except Exception as caught:  # as above
-        error = _told(options, caught)
+        error = describe(_told(options, caught))
     agree(ranks, error)
     return blocks
 
@@ -165,7 +165,7 @@ def _threshold(
         for index, part in zip(partitions.indices, frames, strict=True):
             counted.append([array.tolist() for array in on_workers.count_bins(part, index, offsets, request=request)])
     except Exception as caught:  # whatever it is, no rank may be left waiting
-        error = caught
+        error = describe(caught)
     reports = agree(ranks, error, {"bins": counted})
     everywhere = [
         (np.array(bins, "u4"), np.array(counts, "i8")) for report in reports for bins, counts in report["bins"]

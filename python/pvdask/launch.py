@@ -139,11 +139,13 @@ class Stack:
 
         Parameters
         ----------
-        n_workers, threads, interface, memory_limit, hostfile
+        n_workers, threads, interface, memory_limit
             See `ClusterShape`.
         scheduler_file : Path, optional
             Where the cluster writes its address; removed at the stack's end. Default: in the stack's folder. One
             left by a cluster that is gone is replaced.
+        hostfile
+            See `ClusterShape`.
         timeout_s : float
             How long to wait for the workers, in seconds.
 

@@ -13,7 +13,7 @@ from pvdask.cluster import Cluster
 from pvdask.loop import Deadline
 from pvdask.options import SourceOptions
 from pvdask.plan import ColumnSpec, Plan
-from pvdask.ranks import RankGroup, agree, share
+from pvdask.ranks import RankGroup, agree, describe, share
 from pvdask.transfer import Received, fetch
 
 
@@ -186,7 +186,7 @@ def _share_plan(
             cluster.__enter__()
             payload = make_plan(cluster, options, ranks.size, cache, missing).to_bytes()
         except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
-            error = caught
+            error = describe(caught)
     return Plan.from_bytes(share(ranks, payload, error))
 
 
@@ -196,7 +196,7 @@ def _check_memory(plan: Plan, ranks: RankGroup) -> None:
     try:
         report = memory.report(plan, ranks.rank)
     except (OSError, ValueError, KeyError) as caught:  # a kernel that tells otherwise
-        error = caught
+        error = describe(caught)
     memory.check(agree(ranks, error, report))
 
 
@@ -212,7 +212,7 @@ def _fetch_and_agree(
         cache.store(plan.columns, received.arrays[1:])
         report = _report(cache.layout[ranks.rank], received, time.monotonic() - started)
     except Exception as caught:  # whatever it is, no rank may be left waiting
-        error = caught
+        error = describe(caught)
     return agree(ranks, error, report)
 
 

@@ -67,15 +67,17 @@ class AgreedError(PvdaskError):
     """What went wrong on one or more ranks; the same message on all of them."""
 
 
-def agree(ranks: RankGroup, error: BaseException | None, report: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+def agree(
+    ranks: RankGroup, error: BaseException | str | None, report: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """Gather every rank's outcome; one rank's failure is every rank's failure.
 
     Parameters
     ----------
     ranks : RankGroup
         The ranks; all of them call this.
-    error : BaseException or None
-        What went wrong on this rank.
+    error : BaseException, str or None
+        What went wrong on this rank, or already in words: an exception that a frame keeps keeps that frame, too.
     report : dict, optional
         What to tell the others, as JSON can hold it.
 
@@ -97,7 +99,7 @@ def agree(ranks: RankGroup, error: BaseException | None, report: dict[str, Any] 
     return [entry["report"] for entry in outcomes]
 
 
-def share(ranks: RankGroup, payload: bytes | None, error: BaseException | None) -> bytes:
+def share(ranks: RankGroup, payload: bytes | None, error: BaseException | str | None) -> bytes:
     """Give all ranks what rank 0 found, or its error.
 
     Parameters
@@ -106,7 +108,7 @@ def share(ranks: RankGroup, payload: bytes | None, error: BaseException | None) 
         The ranks; all of them call this.
     payload : bytes or None
         On rank 0, what to share, where there is no error.
-    error : BaseException or None
+    error : BaseException, str or None
         On rank 0, what went wrong.
 
     Returns
@@ -126,12 +128,12 @@ def share(ranks: RankGroup, payload: bytes | None, error: BaseException | None) 
     return received[1:]
 
 
-def describe(error: BaseException) -> str:
+def describe(error: BaseException | str) -> str:
     """Say in words what went wrong.
 
     Parameters
     ----------
-    error : BaseException
+    error : BaseException or str
         An error; ours are messages already, another's is told with its type.
 
     Returns
@@ -139,7 +141,7 @@ def describe(error: BaseException) -> str:
     str
         One message for a person.
     """
-    message = str(error) if isinstance(error, PvdaskError) else f"{type(error).__name__}: {error}"
+    message = str(error) if isinstance(error, PvdaskError | str) else f"{type(error).__name__}: {error}"
     # A file's name can hold bytes that are no text; the message has to get through to the other ranks, and to VTK.
     return message.encode(errors="backslashreplace").decode()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -69,7 +70,7 @@ class SchedulerClient:
             return self._loop.run(work, self.deadline, step, self.on_tick)
         except PvdaskError:
             raise
-        except (OSError, asyncio.TimeoutError, asyncio.CancelledError) as error:
+        except (OSError, asyncio.TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError) as error:
             raise ClusterError(
                 f"The scheduler at {self.address} was lost while {step} ({error or type(error).__name__}); see that the "
                 "cluster is up, then Refresh."

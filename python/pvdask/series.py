@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,9 @@ def to_numbers(series: pd.Series[Any], target: np.dtype[Any]) -> np.ndarray[Any,
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "iufb":
         return series.to_numpy().astype(target, copy=False)
-    if isinstance(dtype, np.dtype) or "decimal" in str(dtype):  # objects; Arrow's own cast of decimals is not to the nearest
+    if isinstance(dtype, np.dtype) or "decimal" in str(
+        dtype
+    ):  # objects; Arrow's own cast of decimals is not to the nearest
         filled = [np.nan if value is None or value is pd.NA else value for value in series]
         return np.array([float(value) for value in filled], dtype="f8").astype(target)
     if series.isna().any():
@@ -63,6 +66,8 @@ def _seconds(series: pd.Series[Any], kind: str) -> np.ndarray[Any, Any]:
     """Seconds since 1970-01-01T00:00:00 UTC, or of a duration; a missing one is NaN."""
     if isinstance(series.dtype, pd.ArrowDtype):
         return _arrow_seconds(series)
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "O":
+        return np.array([_object_seconds(value) for value in series], dtype="f8")
     if getattr(series.dtype, "tz", None) is not None:
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     values = series.to_numpy()
@@ -74,6 +79,18 @@ def _seconds(series: pd.Series[Any], kind: str) -> np.ndarray[Any, Any]:
     seconds = ticks / per_second
     seconds[np.isnat(values)] = np.nan
     return seconds
+
+
+def _object_seconds(value: Any) -> float:
+    """Seconds of a `datetime.date`, `datetime.datetime` or `datetime.timedelta`; NaN for a missing one."""
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return float("nan")
+    if isinstance(value, timedelta):
+        return float(value.total_seconds())
+    if isinstance(value, datetime):
+        epoch = datetime(1970, 1, 1, tzinfo=timezone.utc if value.tzinfo else None)
+        return float((value - epoch).total_seconds())
+    return float(value.toordinal() - date(1970, 1, 1).toordinal()) * 86_400.0
 
 
 def _arrow_seconds(series: pd.Series[Any]) -> np.ndarray[Any, Any]:

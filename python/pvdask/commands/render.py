@@ -20,7 +20,9 @@ EXAMPLE = "pvdask render examples/gaia/gaia.pvsm -n 4 -o stars.png --scheduler-f
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("state", type=Path, metavar="STATE", help="state file that ParaView saved (.pvsm or .py)")
-    parser.add_argument("-n", "--ranks", dest="n_ranks", type=positive_count, default=2, metavar="RANKS", help="MPI ranks (2)")
+    parser.add_argument(
+        "-n", "--ranks", dest="n_ranks", type=positive_count, default=2, metavar="RANKS", help="MPI ranks (2)"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png", help="picture to write")
     parser.add_argument("--scheduler-file", metavar="F", help="scheduler file, in place of the state's")
     parser.add_argument("--dataset", metavar="NAME", help="published DataFrame, in place of the state's")
@@ -28,9 +30,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{axis}", metavar="COLUMN", help=f"column of {axis}, in place of the state's")
     parser.add_argument("--size", type=picture_size, metavar="WxH", help="size in pixels (default: the state's)")
     parser.add_argument("--camera", type=Path, metavar="F.pvcc", help="camera, as the Adjust Camera dialog saves it")
-    parser.add_argument("--color-map", type=Path, metavar="F.json", help="colour map, as the Choose Preset dialog exports it")
+    parser.add_argument(
+        "--color-map", type=Path, metavar="F.json", help="colour map, as the Choose Preset dialog exports it"
+    )
     parser.add_argument("--color-by", metavar="COLUMN", help=f"column to colour by, or {BY_RANK!r} for the MPI rank")
-    parser.add_argument("--timeout", type=positive_seconds, default=3600.0, metavar="S", help="seconds it may take (3600)")
+    parser.add_argument(
+        "--timeout", type=positive_seconds, default=3600.0, metavar="S", help="seconds it may take (3600)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

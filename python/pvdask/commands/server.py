@@ -68,7 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with Stack(on_line=show) as stack:
             try:
-                server = stack.start_server(install, arguments.n_ranks, arguments.port, bind=arguments.bind, compiled=arguments.compiled_plugins)
+                server = stack.start_server(
+                    install, arguments.n_ranks, arguments.port, bind=arguments.bind, compiled=arguments.compiled_plugins
+                )
                 ready = True
                 _announce(server, install, arguments)
                 _wait(server)

@@ -64,6 +64,7 @@ def parse(text: str, columns: Mapping[str, Any] | None = None) -> Expression:
     Returns
     -------
     Expression
+        Checked.
 
     Raises
     ------

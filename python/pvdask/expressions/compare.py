@@ -177,7 +177,8 @@ def is_in(value: Value, items: tuple[Any, ...]) -> Any:
 
     Returns
     -------
-    ndarray of bool, shape (n,)
+    ndarray of bool
+        Shape (n,).
     """
     if value.family == "category":
         return np.append(is_in(_labels(value.data), items), False)[value.data.codes]

@@ -70,6 +70,7 @@ def column_value(series: Any) -> Value:
     Returns
     -------
     Value
+        With the family that its dtype is of.
 
     Raises
     ------
