@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ def every_width(n_rows: int, seed: int = 1) -> pd.DataFrame:
 def cut_evenly(frame: pd.DataFrame, n_partitions: int) -> list[pd.DataFrame]:
     """Pieces of the same length, as far as that goes."""
     edges = np.linspace(0, len(frame), n_partitions + 1).astype(int)
-    return [frame.iloc[start:stop] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [frame.iloc[start:stop] for start, stop in itertools.pairwise(edges)]
 
 
 def cut_unevenly(frame: pd.DataFrame, n_partitions: int, seed: int = 2) -> list[pd.DataFrame]:
@@ -77,7 +78,7 @@ def cut_unevenly(frame: pd.DataFrame, n_partitions: int, seed: int = 2) -> list[
     weights = rng.pareto(0.7, n_partitions)
     weights[[0, -1] if n_partitions == 3 else [0, n_partitions // 2, -1]] = 0
     edges = np.concatenate([[0], np.round(weights.cumsum() / weights.sum() * len(frame)).astype(int)])
-    return [frame.iloc[start:stop] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [frame.iloc[start:stop] for start, stop in itertools.pairwise(edges)]
 
 
 def keep_package_from_workers(cluster: ClusterHandle) -> None:
