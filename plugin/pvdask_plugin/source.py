@@ -33,6 +33,7 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         self._selection = vtkDataArraySelection()
         myself = weakref.ref(self)  # a strong one would tie algorithm and selection into a knot that is never freed
         self._selection.AddObserver("ModifiedEvent", lambda *_: _modified(myself))
+        self._offered: set[str] = set()
         self._catalogue: Any = None
         self._looked_at: Any = None
         self._status = "Nothing pulled yet"
@@ -113,6 +114,10 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
     def GetColumnArraySelection(self) -> vtkDataArraySelection:
         """Which columns come along as point data."""
         return self._selection
+
+    def GetOfferedColumns(self) -> list[str]:
+        """Columns of the dataset that an array can hold."""
+        return [name for name, _ in self._catalogue.offered()] if self._catalogue else []
 
     def GetDatasetInfo(self) -> list[str]:
         """What is published, for the drop-down."""
@@ -268,14 +273,20 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
             self._offer(offered)
 
     def _offer(self, offered: list[tuple[str, bool]]) -> None:
-        """Make the array selection match the columns; what the user chose stays."""
-        names = {name for name, _ in offered}
+        """Make the array selection match the columns; what a state file, a script or the user chose stays.
+
+        A column that was named and is not there stays for one pull, which tells it; one of the dataset before goes at once.
+        """
+        columns = dict(offered)
         count = self._selection.GetNumberOfArrays()
-        for name in [self._selection.GetArrayName(index) for index in range(count)]:
-            if name not in names:
+        present = [self._selection.GetArrayName(index) for index in range(count)]
+        named = [name for name in present if name not in self._offered]
+        for name in present:
+            if name not in columns and name not in named:
                 self._selection.RemoveArrayByName(name)
-        for name, is_on in offered:
-            self._selection.AddArray(name, is_on)
+        for name, is_on in columns.items():
+            self._selection.AddArray(name, is_on and not named)
+        self._offered = {*columns, *named}
 
     def _position_info(self, axis: int) -> list[str]:
         return self._catalogue.position_choices(axis) if self._catalogue else []

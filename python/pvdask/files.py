@@ -111,6 +111,8 @@ def unreadable(paths: Sequence[str], error: BaseException | None) -> str:
         For a person.
     """
     shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    while error is not None and error.__cause__ is not None:
+        error = error.__cause__  # Dask wraps what pandas and pyarrow say
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" -+|")]
     reason = (lines[0] if lines else type(error).__name__)[:300].rstrip(".")
     return f"{shown} cannot be read as a table ({reason}); expected CSV or Parquet with the same columns in every row."

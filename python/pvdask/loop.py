@@ -48,6 +48,8 @@ class LoopThread:
 
     def __enter__(self) -> LoopThread:
         self._loop = asyncio.new_event_loop()
+        # What is left unfinished at a deadline fails when it is cancelled, and asyncio would print that; it was told already.
+        self._loop.set_exception_handler(lambda *_: None)
         self._thread = threading.Thread(target=self._serve, name="pvdask-loop", daemon=True)
         self._thread.start()
         return self

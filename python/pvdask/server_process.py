@@ -62,6 +62,8 @@ def wait_until_accepting(process: ManagedProcess, timeout_s: float) -> int:
         return int(line.rpartition(":")[2])
     ended = process.returncode is not None
     process.stop()
+    if "Address already in use" in process.tail():
+        raise SetupError("The port is in use by another program: name another with --port, or 0 for a free one.")
     what = "ended while it started" if ended else f"did not accept connections within {timeout_s:g} s"
     raise SetupError(f"pvserver {what}. It said:\n{process.tail()}")
 

@@ -121,14 +121,21 @@ def render_view(state):
 
 def select_column(sources, column):
     """See that the column to colour by is brought along."""
-    if not column or column == "rank":
+    if not column:
         return
     for source in sources.values():
         source.UpdatePipelineInformation()
-        selected = list(source.ColumnArrays)
-        offered = list(source.GetProperty("ColumnArrays").GetAvailable())
-        if column in offered and column not in selected:
-            source.ColumnArrays = [*selected, column]
+        offered = columns_of(source)
+        # What the state ticks was for its own dataset; another need not have it, and it has to be unticked by name.
+        ticks = {name: "1" if name in offered else "0" for name in source.ColumnArrays}
+        if column in offered and column != "rank":
+            ticks[column] = "1"
+        selection = source.SMProxy.GetProperty("ColumnArrays")
+        selection.SetNumberOfElements(2 * len(ticks))
+        for index, (name, tick) in enumerate(ticks.items()):
+            selection.SetElement(2 * index, name)
+            selection.SetElement(2 * index + 1, tick)
+        source.SMProxy.UpdateVTKObjects()
 
 
 def update(sources):
@@ -139,8 +146,7 @@ def update(sources):
         source.UpdatePropertyInformation()
         if source.GetPropertyValue("Failed"):
             raise RenderError(str(source.GetPropertyValue("Status")).removeprefix("Error: "))
-        lines = source.GetPropertyValue("RankReports")
-        lines = [lines] if isinstance(lines, str) else list(lines)
+        lines = listed(source.GetPropertyValue("RankReports"))
         figures = ("TotalRows", "PulledRows", "DroppedRows", "BytesReceived", "BytesCopied")
         reports[name] = {
             "status": source.GetPropertyValue("Status"),
@@ -219,10 +225,23 @@ def color_by(view, column, keep_range):
             show_legend(lut, view, column)
             colored += 1
     if not colored:
-        have = sorted({name for representation in shown(view) for name in representation.Input.PointData.keys()})
+        have = sorted({name for representation in shown(view) for name in columns_of(representation.Input)})
         raise RenderError(
             f"--color-by: nothing that is shown has a column {column!r}; there are: {', '.join(map(repr, have))}."
         )
+
+
+def columns_of(source):
+    """Columns that a source could bring along, ticked or not; of another, its point arrays."""
+    if source.GetProperty("OfferedColumns") is None:
+        return list(source.PointData.keys())
+    source.UpdatePropertyInformation()
+    return listed(source.GetPropertyValue("OfferedColumns"))
+
+
+def listed(values):
+    """Value of a property of several texts, which ParaView gives as one text where there is one."""
+    return [values] if isinstance(values, str) else list(values or [])
 
 
 def labels_of(source, column):
