@@ -5,5 +5,8 @@ from paraview import simple  # isort: skip
 
 import sys
 
+from paraview import smstate
+
 simple.LoadState(sys.argv[1])
-simple.SaveState(sys.argv[2])
+with open(sys.argv[2], "w", encoding="utf-8") as file:
+    file.write(smstate.get_state())

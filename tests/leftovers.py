@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pvdask.markers import MARKER_VARIABLE, end_marked, marked_processes, new_marker
+from pvdask.launch.markers import MARKER_VARIABLE, end_marked, marked_processes, new_marker
 
 SESSION_MARKER = new_marker()
 # A process that was just told to end is given this long to be gone.

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pvdask.environment import compiled_plugins, project_layout
 from pvdask.launch import ParaViewInstall, Stack
+from pvdask.launch.environment import compiled_plugins, project_layout
 
 SCENE = Path(__file__).resolve().parents[1] / "ctest" / "opaque_scene.py"
 RANKS = (1, 2, 3, 5)

@@ -16,8 +16,8 @@ import pytest
 from clusters import cut_evenly, publish_pieces, unpublish
 from commandline import run_command
 
-from pvdask.environment import project_layout
 from pvdask.launch import ClusterHandle
+from pvdask.launch.environment import project_layout
 
 pytestmark = pytest.mark.cluster
 
@@ -113,7 +113,9 @@ PUBLISH = {
         "publish bad-input-new {d}/good.csv {d}/binary.parquet --scheduler-file {sf}", ("together",)
     ),
     "name taken": Wrong("publish {stars} {d}/good.csv --scheduler-file {sf}", ("{stars}", "--replace")),
-    "partitions 0": Wrong("publish bad-input-new {d}/good.csv --partitions 0", ("--partitions", "1 or more"), USAGE_STATUS),
+    "partitions 0": Wrong(
+        "publish bad-input-new {d}/good.csv --partitions 0", ("--partitions", "1 or more"), USAGE_STATUS
+    ),
     "no scheduler file": Wrong("publish bad-input-new {d}/good.csv --scheduler-file {d}/none.json", ("{d}/none.json",)),
     "scheduler file not JSON": Wrong(
         "publish bad-input-new {d}/good.csv --scheduler-file {d}/not__json.json", ("{d}/not__json.json", "not JSON")
@@ -125,7 +127,8 @@ PUBLISH = {
         "publish bad-input-new {d}/good.csv --scheduler-file {d}/no__address.json", ("{d}/no__address.json", "address")
     ),
     "dead cluster": Wrong(
-        "publish bad-input-new {d}/good.csv --scheduler-file {d}/dead.json --timeout 3", ("No scheduler answers", "tcp://")
+        "publish bad-input-new {d}/good.csv --scheduler-file {d}/dead.json --timeout 3",
+        ("No scheduler answers", "tcp://"),
     ),
 }
 
@@ -150,7 +153,9 @@ BEFORE_PVBATCH = {
 }
 
 IN_PVBATCH = {
-    "unknown dataset": Wrong("render {gaia} -n 2 -o {out} --scheduler-file {sf} --dataset nowhere", ("'nowhere'", "{stars}")),
+    "unknown dataset": Wrong(
+        "render {gaia} -n 2 -o {out} --scheduler-file {sf} --dataset nowhere", ("'nowhere'", "{stars}")
+    ),
     "unknown dataset in the state": Wrong(
         "render {d}/unknown__dataset.pvsm -n 1 -o {out}", ("'nowhere'",), environment={"PVDASK_SCHEDULER_FILE": "{sf}"}
     ),

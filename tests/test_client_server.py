@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from clusters import ID, POSITIONS, WIDTHS, cut_evenly, every_width, keep_package_from_workers, publish_pieces, unpublish
+from clusters import (
+    ID,
+    POSITIONS,
+    WIDTHS,
+    cut_evenly,
+    every_width,
+    keep_package_from_workers,
+    publish_pieces,
+    unpublish,
+)
 from leftovers import SESSION_MARKER, environment_marker, session_folders
 
 from pvdask.launch import ClusterHandle, ParaViewInstall, Stack

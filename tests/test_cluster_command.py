@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from commandline import run_command, start_command
 
-from pvdask.dask_cluster import scheduler_identity
 from pvdask.launch import ClusterHandle, ParaViewInstall, Stack
-from pvdask.markers import marked_processes
+from pvdask.launch.dask_cluster import scheduler_identity
+from pvdask.launch.markers import marked_processes
 
 pytestmark = pytest.mark.cluster
 

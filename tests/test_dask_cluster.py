@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pvdask.dask_cluster import read_scheduler_address, scheduler_identity, scheduler_process
 from pvdask.errors import ClusterError, InputError
 from pvdask.launch import Stack
-from pvdask.markers import marked_processes
+from pvdask.launch.dask_cluster import read_scheduler_address, scheduler_identity, scheduler_process
+from pvdask.launch.markers import marked_processes
 
 pytestmark = pytest.mark.cluster
 

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 from commandline import run_command
 
-from pvdask import health
 from pvdask.errors import ClusterError, InputError, PvdaskError, SetupError
-from pvdask.launch import ClusterHandle, ParaViewInstall, Stack
+from pvdask.launch import ClusterHandle, ParaViewInstall, Stack, health
 
 pytestmark = pytest.mark.cluster
 

@@ -8,7 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pvdask.environment import (
+from pvdask.errors import SetupError
+from pvdask.launch import ParaViewInstall
+from pvdask.launch.environment import (
     PLUGIN_DIR_VARIABLE,
     compiled_plugins,
     in_several_host_job,
@@ -18,8 +20,6 @@ from pvdask.environment import (
     project_layout,
     thread_limits,
 )
-from pvdask.errors import SetupError
-from pvdask.launch import ParaViewInstall
 
 pytestmark = pytest.mark.mpi
 

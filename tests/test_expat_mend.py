@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from opaque_pictures import GRID, N_GRID, RANKS, Studio, count_blobs, greatest_difference, studio
 
-from pvdask.environment import project_layout
 from pvdask.errors import SetupError
-from pvdask.expat_probe import LIBRARY, is_faulty, mend_library, status
 from pvdask.launch import ParaViewInstall
+from pvdask.launch.environment import project_layout
+from pvdask.launch.expat_probe import LIBRARY, is_faulty, mend_library, status
 
 pytestmark = pytest.mark.render
 

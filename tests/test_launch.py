@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from pvdask.display import answering_display
 from pvdask.errors import OptionError, SetupError
 from pvdask.launch import BatchDeadlineError, ParaViewInstall, Stack
-from pvdask.markers import marked_processes
+from pvdask.launch.display import answering_display
+from pvdask.launch.markers import marked_processes
 
 pytestmark = pytest.mark.mpi
 

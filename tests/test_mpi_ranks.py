@@ -175,9 +175,7 @@ def test_ids_above_two_to_the_53_survive(pulls: Pulls, published: pd.DataFrame, 
 
 
 @pytest.mark.parametrize("n_ranks", RANKS)
-def test_published_csv_is_what_pandas_reads(
-    pulls: Pulls, gaia_csv: Path, n_ranks: int
-) -> None:
+def test_published_csv_is_what_pandas_reads(pulls: Pulls, gaia_csv: Path, n_ranks: int) -> None:
     assert_is_frame(pulls[n_ranks, STARS], pd.read_csv(gaia_csv))
 
 
@@ -238,9 +236,7 @@ def test_all_widths_are_offered_and_on(pulls: Pulls) -> None:
     assert set(told["Offered"]) == {ID, *WIDTHS, *POSITIONS}
 
 
-def test_the_cluster_did_all_that_without_this_package(
-    pulls: Pulls, cluster: ClusterHandle
-) -> None:
+def test_the_cluster_did_all_that_without_this_package(pulls: Pulls, cluster: ClusterHandle) -> None:
     assert all(pulls[n_ranks, STARS].rows for n_ranks in RANKS)
     state = package_on_workers(cluster)
     assert len(state) == cluster.n_workers + 1

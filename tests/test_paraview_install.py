@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pvdask import paraview_install
 from pvdask.errors import SetupError
-from pvdask.paraview_install import ParaViewInstall, check_no_foreign_vtk, check_python_version, find_paraview
+from pvdask.launch import paraview_install
+from pvdask.launch.paraview_install import ParaViewInstall, check_no_foreign_vtk, check_python_version, find_paraview
 
 pytestmark = pytest.mark.mpi
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pvdask.errors import SetupError
-from pvdask.markers import MARKER_VARIABLE, carries_marker, end_marked, marked_processes, new_marker
-from pvdask.processes import ManagedProcess, stop_signals_held
+from pvdask.launch.markers import MARKER_VARIABLE, carries_marker, end_marked, marked_processes, new_marker
+from pvdask.launch.processes import ManagedProcess, stop_signals_held
 
 pytestmark = pytest.mark.unit
 

@@ -95,7 +95,9 @@ def test_several_files_and_globs_come_in_the_order_of_their_names(
     cluster: ClusterHandle, free_name: str, tmp_path: Path
 ) -> None:
     for index in (2, 0, 1):
-        pd.DataFrame({"x": [index * 10, index * 10 + 1], "y": 0.5, "z": 0.0}).to_csv(tmp_path / f"p{index}.csv", index=False)
+        pd.DataFrame({"x": [index * 10, index * 10 + 1], "y": 0.5, "z": 0.0}).to_csv(
+            tmp_path / f"p{index}.csv", index=False
+        )
     publish(cluster, free_name, str(tmp_path / "p*.csv"))
     assert published(cluster, free_name)[2]["x"].tolist() == [0, 1, 10, 11, 20, 21]
     assert np.dtype("i8") == published(cluster, free_name)[2]["x"].dtype

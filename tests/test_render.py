@@ -26,8 +26,8 @@ from images import (
 )
 
 from pvdask.catalog import write_catalog
-from pvdask.environment import project_layout
 from pvdask.launch import ClusterHandle, ParaViewInstall, Stack
+from pvdask.launch.environment import project_layout
 
 pytestmark = pytest.mark.render
 
@@ -89,7 +89,9 @@ def studio(
 def test_picture_is_the_same_on_one_rank_and_on_three_and_is_the_baseline(studio: Studio) -> None:
     one, three = studio.draw("one", "-n", "1"), studio.draw("three", "-n", "3")
     found = difference(read(one), read(three))
-    assert found.share == 0, found  # depth compositing of opaque spheres is exact; only the last bit of a channel may differ
+    assert found.share == 0, (
+        found
+    )  # depth compositing of opaque spheres is exact; only the last bit of a channel may differ
     assert found.greatest <= 2, found
     assert_like_baseline(one, "gaia.png")
     assert_like_baseline(three, "gaia.png")
@@ -106,7 +108,7 @@ def test_picture_shows_the_stars_and_a_legend(studio: Studio) -> None:
     assert n_near(pixels[STARS_ONLY], (1, 1, 0), 12) > 100
     assert n_near(pixels[STARS_ONLY], (1, 0, 0)) > 1_000
     bright = pixels[STARS_ONLY].min(axis=2) > 150
-    assert 20 < bright.sum() < 1_000
+    assert 10 < bright.sum() < 1_000
     assert np.argwhere(bright).std(axis=0).max() < 60  # stars that are near the Sun are near each other
 
 
@@ -125,7 +127,7 @@ def test_must_fail_one_percent_of_the_stars_missing_is_seen(studio: Studio) -> N
         assert_same(whole, fewer)
     with pytest.raises(PicturesDifferError):
         assert_like_baseline(studio.draw("fewer", "-n", "2", dataset=FEWER), "gaia.png")
-    with pytest.raises(PicturesDifferError, match="size|picture is"):
+    with pytest.raises(PicturesDifferError, match=r"size|picture is"):
         assert_same(whole, whole[:, 1:])
 
 
@@ -135,29 +137,41 @@ def test_colours_tell_the_ranks(studio: Studio) -> None:
     assert min(shares) > 0.2 * sum(shares), shares  # a third of the stars each, mixed in space
     swatches = [n_near(pixels[LEGEND_ONLY], colour) for colour in RANK_COLOURS]
     assert min(swatches) > 200, swatches
-    assert n_coloured(pixels[STARS_ONLY]) == n_coloured(read(studio.draw("one", "-n", "1"))[STARS_ONLY])
+    # As many stars as without; a pixel at a star's edge is background more or less, by the star's colour.
+    assert n_coloured(pixels[STARS_ONLY]) == pytest.approx(
+        n_coloured(read(studio.draw("one", "-n", "1"))[STARS_ONLY]), rel=0.15
+    )
 
 
 def test_colour_map_column_camera_and_size_go_before_the_states(studio: Studio, tmp_path: Path) -> None:
     camera = tmp_path / "twice as far.pvcc"
     far = (GAIA / "gaia.pvcc").read_text()
-    for near_value, far_value in (("-19.00440883905", "4.8025"), ("78.5967256265", "136.632"), ("-351.7232988907", "-695.071")):
+    for near_value, far_value in (
+        ("-19.00440883905", "4.8025"),
+        ("78.5967256265", "136.632"),
+        ("-351.7232988907", "-695.071"),
+    ):
         far, n_changed = re.subn(rf'value="{re.escape(near_value)}\d*"', f'value="{far_value}"', far)
         assert n_changed == 1
     camera.write_text(far)
     words = ("-n", "2", "--color-by", "bp_rp[mag]", "--color-map", str(GAIA / "plx.json"), "--camera", str(camera))
     pixels = read(studio.draw("options", *words, "--size", "320x200"))
     assert pixels.shape == (200, 320, 3)
-    stars = pixels[:, :220]
-    lit = np.argwhere(np.abs(stars - stars[0, 0]).max(axis=2) > 2)
-    whole = np.argwhere(np.abs(read(studio.draw("one", "-n", "1"))[STARS_ONLY] - stars[0, 0]).max(axis=2) > 2)
-    extent = np.ptp(lit[:, 1]) / 320, np.ptp(whole[:, 1]) / 480
-    assert 0.4 < extent[0] / extent[1] < 0.65, extent
-    # All values of the column, 0 to 5, are below the map's first, 5.8: black, but for the axes in the corner.
-    assert n_near(stars[:140], (1, 0, 0)) == n_near(stars[:140], (1, 1, 0)) == 0
-    legend = pixels[:, 230:]
+    stars = pixels[:160, :195]  # neither the axes in the corner nor the legend
+    whole = read(studio.draw("one", "-n", "1"))[:, :330]
+    extent = [np.ptp(np.argwhere(np.abs(part - part[0, 0]).max(axis=2) > 2)[:, 1]) for part in (stars, whole)]
+    assert 0.4 < (extent[0] / 320) / (extent[1] / 480) < 0.6, extent
+    # All values of the column, 0 to 5, are below the map's first, 5.8, so every star is black.
+    assert n_near(stars, (1, 0, 0)) == n_near(stars, (1, 1, 0)) == 0
+    assert n_coloured(stars) > 1_000
+    legend = pixels[:, 195:]
     assert n_near(legend, (1, 0, 0)) > 50
     assert n_near(legend, (1, 1, 0)) > 20
+
+
+def test_colouring_by_the_states_own_column_keeps_its_map(studio: Studio) -> None:
+    named = read(studio.draw("named", "-n", "1", "--color-by", "plx[mas]"))
+    assert_same(named[STARS_ONLY], read(studio.draw("one", "-n", "1"))[STARS_ONLY])
 
 
 def test_python_state_draws_what_the_state_draws(

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pvdask.environment import mpi_command
 from pvdask.launch import CompletedBatch, ParaViewInstall, Stack
-from pvdask.runs import run_to_end
+from pvdask.launch.environment import mpi_command
+from pvdask.launch.runs import run_to_end
 
 pytestmark = pytest.mark.mpi
 

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from pvdask.arguments import memory_limit, positive_count
-from pvdask.dask_cluster import clear_stale_scheduler_file, wait_for_end
 from pvdask.errors import InputError, OptionError
 from pvdask.launch import ClusterHandle, Stack
+from pvdask.launch.dask_cluster import clear_stale_scheduler_file, wait_for_end
 
 HELP = "run a dask-mpi cluster in the foreground"
 

@@ -11,10 +11,10 @@ from pvdask.arguments import positive_count
 from pvdask.commands.publish import report as report_published
 from pvdask.commands.render import report as report_rendered
 from pvdask.connection import Connection
-from pvdask.environment import project_layout
 from pvdask.errors import InputError
 from pvdask.files import expand
 from pvdask.launch import ParaViewInstall, Stack, find_paraview
+from pvdask.launch.environment import project_layout
 from pvdask.publishing import publish
 from pvdask.rendering import BY_RANK, RenderJob, render
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from pvdask.errors import PvdaskError
-from pvdask.health import Check, cluster_checks, local_checks
 from pvdask.launch import Stack
+from pvdask.launch.health import Check, cluster_checks, local_checks
 
 HELP = "see that ParaView, MPI, the packages and the plugin fit together"
 

@@ -8,8 +8,8 @@ import sys
 from pvdask.arguments import port_number, positive_count
 from pvdask.errors import SetupError
 from pvdask.launch import ServerHandle, Stack, find_paraview
-from pvdask.paraview_install import ParaViewInstall
-from pvdask.server_process import can_bind
+from pvdask.launch.paraview_install import ParaViewInstall
+from pvdask.launch.server_process import can_bind
 
 HELP = "run pvserver with the plugin on MPI ranks in the foreground"
 

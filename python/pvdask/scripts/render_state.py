@@ -215,7 +215,8 @@ def color_by(view, column, keep_range):
             continue
         if column in representation.Input.PointData.keys():
             hide_legends(view)
-            simple.ColorBy(representation, ("POINTS", column))
+            # Not simple.ColorBy, which rescales the colour map, also one whose range the state or --color-map fixes.
+            representation.SetScalarColoring(column, servermanager.GetAssociationFromString("POINTS"))
             lut = simple.GetColorTransferFunction(column)
             labels = labels_of(representation.Input, column)
             if labels:
@@ -306,6 +307,8 @@ def show_legend(lut, view, title):
     bar.Title = title
     bar.ComponentTitle = ""
     bar.TitleFontFamily = "Times"  # ParaView's own Arial draws square brackets as round ones
+    if bar.RangeLabelFormat == "%-#6.1e":  # ParaView's own, which writes 20 as 2.0e+01
+        bar.RangeLabelFormat = "%.4g"
     bar.Visibility = 1
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pvdask.errors import SetupError
-from pvdask.markers import GRACE_S, MARKER_VARIABLE, marked_processes, new_marker, signal_marked, stop_marked
+from pvdask.launch.markers import GRACE_S, MARKER_VARIABLE, marked_processes, new_marker, signal_marked, stop_marked
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pvdask.environment import mpi_command, mpi_environment, thread_limits
 from pvdask.errors import ClusterError, InputError
-from pvdask.markers import carries_marker, marked_processes
-from pvdask.processes import ManagedProcess
+from pvdask.launch.environment import mpi_command, mpi_environment, thread_limits
+from pvdask.launch.markers import carries_marker, marked_processes
+from pvdask.launch.processes import ManagedProcess
 
 _Answer = TypeVar("_Answer")
 _POLL_S = 0.1

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pvdask.markers import MARKER_VARIABLE, end_marked
+from pvdask.launch.markers import MARKER_VARIABLE, end_marked
 
 _DONE = "done"
 
@@ -29,8 +29,8 @@ class Guard:
     """
 
     def __init__(self, marker: str) -> None:
-        source_folder = str(Path(__file__).resolve().parents[1])
-        code = "import sys; sys.path.insert(0, sys.argv[1]); from pvdask import guard; guard.watch(sys.argv[2])"
+        source_folder = str(Path(__file__).resolve().parents[2])
+        code = "import sys; sys.path.insert(0, sys.argv[1]); from pvdask.launch import guard; guard.watch(sys.argv[2])"
         # Isolated, as it has to start whatever the environment holds; a session of its own, as Ctrl-C is not for it.
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", code, source_folder, marker],

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import socket
 
-from pvdask.environment import mpi_command
 from pvdask.errors import OptionError, SetupError
-from pvdask.paraview_install import ParaViewInstall
-from pvdask.processes import ManagedProcess
+from pvdask.launch.environment import mpi_command
+from pvdask.launch.paraview_install import ParaViewInstall
+from pvdask.launch.processes import ManagedProcess
 
 LOOPBACK = "127.0.0.1"
 _ACCEPTING = "Accepting connection(s):"

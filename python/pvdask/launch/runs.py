@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pvdask.errors import DeadlineError
-from pvdask.processes import ManagedProcess
+from pvdask.launch.processes import ManagedProcess
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pvdask import expat_probe
-from pvdask.dask_cluster import ask_scheduler, read_scheduler_address, scheduler_identity
-from pvdask.environment import compiled_plugins, mpi_command, mpi_environment, project_layout
 from pvdask.errors import ClusterError, PvdaskError, SetupError
-from pvdask.launch import Stack
-from pvdask.paraview_install import ParaViewInstall, check_no_foreign_vtk, check_python_version, locate_paraview
-from pvdask.runs import run_to_end
+from pvdask.launch import Stack, expat_probe
+from pvdask.launch.dask_cluster import ask_scheduler, read_scheduler_address, scheduler_identity
+from pvdask.launch.environment import compiled_plugins, mpi_command, mpi_environment, project_layout
+from pvdask.launch.paraview_install import ParaViewInstall, check_no_foreign_vtk, check_python_version, locate_paraview
+from pvdask.launch.runs import run_to_end
 
 PACKAGES = ("numpy", "pandas", "pyarrow", "dask", "distributed", "dask-mpi", "mpi4py")
 # Versions that a worker and a rank have to share: what travels between them is pickled.
@@ -26,7 +25,7 @@ _FIRST_RELEASE_WITH_NUMPY_2 = (5, 13)
 _TIMEOUT_S = 90.0
 _CLUSTER_TIMEOUT_S = 10.0
 _SAYS = "pvdask-doctor "
-_SCRIPTS = Path(__file__).resolve().parent / "scripts"
+_SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 # Rank 0 alone tells, in one write: lines of two ranks come mixed up now and then.
 _MPI_PROGRAM = """
 import sys

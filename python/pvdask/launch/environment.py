@@ -11,8 +11,8 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from pvdask.errors import SetupError
-from pvdask.expat_probe import mend_library
-from pvdask.paraview_install import ParaViewInstall, package_folders
+from pvdask.launch.expat_probe import mend_library
+from pvdask.launch.paraview_install import ParaViewInstall, package_folders
 
 PLUGIN_DIR_VARIABLE = "PVDASK_PLUGIN_DIR"
 MPIEXEC_VARIABLE = "PVDASK_MPIEXEC"
@@ -62,7 +62,7 @@ def project_layout() -> ProjectLayout:
     SetupError
         The plugin's package or its XML file is missing.
     """
-    package_dir = Path(__file__).resolve().parent
+    package_dir = Path(__file__).resolve().parents[1]
     root = package_dir.parents[1]
     if (root / "plugin" / "pvdask_plugin").is_dir():
         xml_dir, plugin_folder, build_dir = root / "xml", root / "plugin", root / "build" / "lib"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pvdask.errors import SetupError
-from pvdask.processes import ManagedProcess
+from pvdask.launch.processes import ManagedProcess
 
 _START_TIMEOUT_S = 20.0
 _SCREEN = "1920x1200x24"

@@ -13,15 +13,15 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-from pvdask.dask_cluster import ClusterShape, clear_stale_scheduler_file, remove_scheduler_file, wait_until_ready
-from pvdask.display import answering_display, start_display, stop_display
-from pvdask.environment import in_several_host_job, mpi_command, paraview_environment, thread_limits
-from pvdask.guard import Guard
-from pvdask.markers import end_marked, new_marker
-from pvdask.paraview_install import ParaViewInstall, find_paraview
-from pvdask.processes import ManagedProcess, stop_signals_held
-from pvdask.runs import BatchDeadlineError, CompletedBatch, run_to_end
-from pvdask.server_process import LOOPBACK, server_command, wait_until_accepting
+from pvdask.launch.dask_cluster import ClusterShape, clear_stale_scheduler_file, remove_scheduler_file, wait_until_ready
+from pvdask.launch.display import answering_display, start_display, stop_display
+from pvdask.launch.environment import in_several_host_job, mpi_command, paraview_environment, thread_limits
+from pvdask.launch.guard import Guard
+from pvdask.launch.markers import end_marked, new_marker
+from pvdask.launch.paraview_install import ParaViewInstall, find_paraview
+from pvdask.launch.processes import ManagedProcess, stop_signals_held
+from pvdask.launch.runs import BatchDeadlineError, CompletedBatch, run_to_end
+from pvdask.launch.server_process import LOOPBACK, server_command, wait_until_accepting
 
 __all__ = [
     "BatchDeadlineError",
