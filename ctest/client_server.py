@@ -19,20 +19,26 @@ COLUMNS = ("XColumn", "YColumn", "ZColumn")
 TICKED = ["source_id", "f4"]
 
 
+def value(source, name):
+    """A property's value as JSON can hold it: of several elements, a list."""
+    found = source.GetPropertyValue(name)
+    return found if isinstance(found, (str, int, float)) else list(found or [])
+
+
 def tell(source, **further):
     """What the client knows of the source."""
     source.UpdatePipeline()
     source.UpdatePropertyInformation()
     information = source.GetDataInformation()
     return {
-        **{name: source.GetPropertyValue(name) for name in FIGURES},
+        **{name: value(source, name) for name in FIGURES},
         "n_points": information.GetNumberOfPoints(),
         "arrays": sorted(source.PointData.keys()),
         "ticked": sorted(source.ColumnArrays),
-        "datasets": list(source.GetPropertyValue("DatasetInfo") or []),
+        "datasets": value(source, "DatasetInfo"),
         "in_drop_down": list(source.GetProperty("Dataset").GetAvailable()),
-        "guessed": {name: list(source.GetPropertyValue(name + "Info") or []) for name in COLUMNS},
-        "set": {name: source.GetPropertyValue(name) for name in ("Dataset", *COLUMNS)},
+        "guessed": {name: value(source, name + "Info") for name in COLUMNS},
+        "set": {name: value(source, name) for name in ("Dataset", *COLUMNS)},
         **further,
     }
 
@@ -79,7 +85,7 @@ def main():
     source = simple.DaskDataFrameSource(registrationName="stars", SchedulerFile=options["scheduler_file"])
     source.UpdatePipelineInformation()
     source.UpdatePropertyInformation()
-    write("offered", {"datasets": list(source.GetPropertyValue("DatasetInfo") or [])})
+    write("offered", {"datasets": value(source, "DatasetInfo")})
     source.Dataset = options["dataset"]
     source.UpdatePipelineInformation()
     write("good", tell(source, **fetched(source), coloured=n_coloured(source)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from clusters import cut_evenly, publish_pieces, unpublish
-from commandline import run_command
+from commandline import SOURCE, run_command
 
 from pvdask.launch import ClusterHandle
 from pvdask.launch.environment import project_layout
@@ -232,12 +234,20 @@ def test_demo(wrong: Wrong, places: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_unreadable_file(places: dict[str, str], tmp_path: Path) -> None:
-    secret = tmp_path / "secret.csv"
-    secret.write_text("x,y,z\n1,2,3\n")
-    secret.chmod(0)
-    # Root may read everything; as anyone else the file is refused before the cluster is asked.
-    as_other = ["setpriv", "--reuid=65534", "--clear-groups"] if os.geteuid() == 0 else []
-    tmp_path.chmod(0o755)
-    code = "import sys; from pvdask.files import expand; from pvdask.errors import InputError\ntry: expand([sys.argv[1]])\n"
-    code += "except InputError as error: sys.exit(str(error))\n"
-    del as_other, code
+    folder = Path(places["d"]) / "private"
+    folder.mkdir()
+    (folder / "stars.csv").write_text(f"{XYZ}\n1,2,3,4\n")
+    try:
+        folder.chmod(0)
+        command = [sys.executable, "-m", "pvdask.cli", "publish", "bad-input-new", str(folder / "stars.csv")]
+        # Root may read everything: then somebody else runs the command.
+        as_somebody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        environment = {**os.environ, "PYTHONPATH": str(SOURCE), "HOME": str(tmp_path)}
+        run = subprocess.run([*as_somebody, *command], env=environment, capture_output=True, text=True, timeout=60)
+    finally:
+        folder.chmod(0o700)
+        shutil.rmtree(folder)
+    assert run.returncode == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    assert str(folder / "stars.csv") in run.stderr
+    assert run.stderr.count("\n") == 1

@@ -26,6 +26,8 @@ _SHARED_HOST_MPI = {
     "OMPI_MCA_hwloc_base_binding_policy": "none",
     "PRTE_MCA_hwloc_default_binding_policy": "none",
     "OMPI_MCA_mpi_yield_when_idle": "1",
+    # hwloc's OpenGL component knocks at every X server of the host, which complain about it on each rank's output.
+    "HWLOC_COMPONENTS": "-gl",
 }
 # On one host the ranks talk through shared memory: without `tcp` they open no port at all (with it, one on every
 # interface each). mpiexec's own port (out-of-band) cannot be bound to one interface in Open MPI 4.1, only advertised so.
