@@ -22,7 +22,10 @@ TICKED = ["source_id", "f4"]
 def value(source, name):
     """A property's value as JSON can hold it: of several elements, a list."""
     found = source.GetPropertyValue(name)
-    return found if isinstance(found, (str, int, float)) else list(found or [])
+    if isinstance(found, (str, int, float)):
+        return found
+    found = list(found or [])
+    return found[0] if len(found) == 1 and not name.endswith("Info") else found
 
 
 def tell(source, **further):
@@ -95,7 +98,7 @@ def main():
     write("corrected", tell(source, **fetched(source)))
     source.YColumn = "no such column"
     write("bad column", tell(source))
-    source.YColumn = "y"
+    source.XColumn, source.YColumn, source.ZColumn = "z", "y", "x"
     source.ColumnArrays = TICKED
     write("ticked", tell(source))
     state = str(folder / "state.pvsm")

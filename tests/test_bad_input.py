@@ -175,8 +175,8 @@ IN_PVBATCH = {
     ),
     "dead cluster": Wrong("render {gaia} -n 2 -o {out} --scheduler-file {d}/dead.json --dataset {stars}", ("tcp://",)),
     "state without a view": Wrong("render {d}/no__view.py -n 1 -o {out}", ("view",)),
-    "state that raises": Wrong("render {d}/raises.py -n 2 -o {out}", ("on purpose",)),
-    "state that is no Python": Wrong("render {d}/not__python.py -n 1 -o {out}", ("not python.py",)),
+    "state that raises": Wrong("render {d}/raises.py -n 2 -o {out}", ("{d}/raises.py", "on purpose", "line 2")),
+    "state that is no Python": Wrong("render {d}/not__python.py -n 1 -o {out}", ("{d}/not__python.py", "line 1", "syntax")),
 }
 
 DEMO = {
@@ -203,7 +203,6 @@ def assert_told(wrong: Wrong, places: dict[str, str], picture: Path) -> None:
         assert part.replace("__", " ").format(**places) in message, message
     assert len(message) < 700, message
     assert message.count("\n") <= 1, message  # its one sentence is all there is
-    assert message.count("error:") == 1, message
     assert not list(picture.parent.iterdir())
     assert everything(Path(places["d"])) == before
 

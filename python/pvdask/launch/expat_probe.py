@@ -92,6 +92,7 @@ def mend_library(install: ParaViewInstall, env: Mapping[str, str]) -> Path | Non
         raise SetupError(
             f"{_sentence(_FAULT)}, and the library that mends it, {library}, is not built: run `./run setup`."
         )
+    library = _preloadable(library, env)
     preload = ":".join(filter(None, (str(library), env.get("LD_PRELOAD", ""))))
     still, fresh = _loses_points(install, {**env, "LD_PRELOAD": preload}, library)
     if still:
@@ -127,6 +128,27 @@ def _library() -> Path:
 
     named = os.environ.get(PLUGIN_DIR_VARIABLE)
     return (Path(named) if named else project_layout().build_dir) / LIBRARY
+
+
+def _preloadable(library: Path, env: Mapping[str, str]) -> Path:
+    """The library at a path that LD_PRELOAD can hold: it takes blanks and colons for the end of one."""
+    if not set(str(library)) & set(" :\t\n"):
+        return library
+    digest = hashlib.sha256(library.read_bytes()).hexdigest()[:16]
+    copy = _cache_folder(env) / f"{digest}-{library.name}"
+    if set(str(copy)) & set(" :\t\n"):
+        raise SetupError(
+            f"{_sentence(_FAULT)}, and {library.name} cannot be preloaded from {library} nor from {copy}, whose paths have blanks "
+            "or colons: set XDG_CACHE_HOME to a folder without."
+        )
+    if not copy.is_file():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=copy.parent, prefix=library.stem)
+        with os.fdopen(handle, "wb") as file:
+            file.write(library.read_bytes())
+        os.chmod(partial, 0o755)
+        os.replace(partial, copy)
+    return copy
 
 
 def _loses_points(install: ParaViewInstall, env: Mapping[str, str], *libraries: Path) -> tuple[bool, bool]:

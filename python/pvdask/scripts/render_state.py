@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import time
+import traceback
 
 from paraview import servermanager, simple
 
@@ -95,11 +96,27 @@ def finish(job, outcome):
 def load(state):
     """Load a state file, or run a Python state."""
     if state.endswith(".py"):
-        with open(state, encoding="utf-8") as file:
-            code = compile(file.read(), state, "exec")
-        exec(code, {"__name__": "__main__", "__file__": state})
+        try:
+            with open(state, encoding="utf-8") as file:
+                code = compile(file.read(), state, "exec")
+            exec(code, {"__name__": "__main__", "__file__": state})
+        except Exception as error:  # whatever it is, it came out of the user's script
+            raise RenderError(f"The Python state {state} failed{place_of(error, state)}: {describe(error)}.") from error
         return
     simple.LoadState(state)
+
+
+def place_of(error, path):
+    """The line of a script where an error came from, as words."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    lines += [error.lineno] if isinstance(error, SyntaxError) else []
+    return f" in line {lines[-1]}" if lines else ""
+
+
+def describe(error):
+    """An error's type and the first line of its message."""
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {(message.splitlines() or [''])[0].rstrip('.')}"
 
 
 def dask_sources():
