@@ -10,10 +10,15 @@ the source says about itself. A job may have ``properties``, which are set, and 
 # Before anything that can raise: a script that ends before this import leaves pvbatch's other ranks waiting.
 from paraview import simple  # isort: skip
 
+import gc
 import json
 import sys
 
+from paraview import servermanager
+
 FIGURES = ("Status", "TotalRows", "PulledRows", "DroppedRows", "BytesReceived", "BytesCopied", "TransferPath", "Failed")
+
+THRESHOLDS = gc.get_threshold()
 
 DUMP = """
 import numpy as np
@@ -61,6 +66,18 @@ def make_source(job, scheduler_file):
     return simple.DaskDataFrameSource(SchedulerFile=scheduler_file, Dataset=job["dataset"])
 
 
+def leave_garbage():
+    """Proxies that refer to themselves. Deleting one is a message to all ranks, which must not wait for another then."""
+    gc.disable()
+    for _ in range(20):
+        proxy = servermanager.sources.SphereSource()
+        proxy.UpdatePipeline()
+        proxy.__dict__["myself"] = proxy
+    del proxy
+    gc.set_threshold(1)
+    gc.enable()
+
+
 def main():
     """Do one job after the other."""
     options = json.loads(sys.argv[1])
@@ -72,7 +89,11 @@ def main():
         if "columns" in job:
             source.ColumnArrays = job["columns"]
         stem = f"{options['folder']}/{job['name']}"
+        print(f"job {job['name']}", flush=True)  # where a run hangs, this tells at what
+        if job.get("garbage"):
+            leave_garbage()
         dump(source, stem)
+        gc.set_threshold(*THRESHOLDS)
         with open(f"{stem}.json", "w", encoding="utf-8") as file:
             json.dump(tell(source), file)
         simple.Delete(source)

@@ -176,7 +176,9 @@ IN_PVBATCH = {
     "dead cluster": Wrong("render {gaia} -n 2 -o {out} --scheduler-file {d}/dead.json --dataset {stars}", ("tcp://",)),
     "state without a view": Wrong("render {d}/no__view.py -n 1 -o {out}", ("view",)),
     "state that raises": Wrong("render {d}/raises.py -n 2 -o {out}", ("{d}/raises.py", "on purpose", "line 2")),
-    "state that is no Python": Wrong("render {d}/not__python.py -n 1 -o {out}", ("{d}/not__python.py", "line 1", "syntax")),
+    "state that is no Python": Wrong(
+        "render {d}/not__python.py -n 1 -o {out}", ("{d}/not__python.py", "line 1", "syntax")
+    ),
 }
 
 DEMO = {

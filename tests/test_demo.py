@@ -65,9 +65,7 @@ def test_demo_takes_a_table_of_ones_own(tmp_path: Path, gaia_csv: Path) -> None:
     check_pictures(tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    "moment", ["making a catalogue", "starting a dask-mpi cluster", "published", "drawing stars.png", "rank 1"]
-)
+@pytest.mark.parametrize("moment", ["making a catalogue", "starting a dask-mpi cluster", "drawing stars.png", "rank 1"])
 def test_interrupted_demo_leaves_nothing(tmp_path: Path, moment: str) -> None:
     # That no process and no temporary file is left, the fixture of every test sees to.
     folder = tmp_path / "out"

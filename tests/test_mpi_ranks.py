@@ -26,7 +26,7 @@ from clusters import (
 from commandline import run_command
 from leftovers import SESSION_MARKER, environment_marker, session_folders
 
-from pvdask.launch import ClusterHandle, ParaViewInstall, Stack
+from pvdask.launch import BatchDeadlineError, ClusterHandle, ParaViewInstall, Stack
 
 pytestmark = pytest.mark.mpi
 
@@ -37,6 +37,7 @@ EVEN = (1, 2, 3, 7)  # partitions: fewer than, as many as and more than ranks
 UNEVEN = (3, 5, 7, 40)
 STARS = "mpi-stars"
 LOST = "mpi-lost-positions"
+GARBAGE = "mpi-with-garbage"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Pull:
 def jobs() -> list[dict[str, Any]]:
     """One job a dataset."""
     names = [f"mpi-even-{n}" for n in EVEN] + [f"mpi-uneven-{n}" for n in UNEVEN] + [STARS, LOST]
-    return [{"name": name, "dataset": name} for name in names]
+    garbage = {"name": GARBAGE, "dataset": "mpi-even-7", "garbage": True}
+    return [*({"name": name, "dataset": name} for name in names), garbage]
 
 
 def lost_positions() -> pd.DataFrame:
@@ -101,7 +103,10 @@ class Pulls:
         folder = self._folder / str(n_ranks)
         folder.mkdir()
         options = {"scheduler_file": str(self._cluster.scheduler_file), "folder": str(folder), "jobs": jobs()}
-        run = self._stack.run_batch(self._install, n_ranks, SCRIPT, [json.dumps(options)], timeout_s=240)
+        try:
+            run = self._stack.run_batch(self._install, n_ranks, SCRIPT, [json.dumps(options)], timeout_s=200)
+        except BatchDeadlineError as error:
+            pytest.fail(f"{n_ranks} ranks hang:\n{error.stdout}{error.stderr[-2000:]}")
         assert run.returncode == 0, run.stdout + run.stderr
         for job in jobs():
             self._found[n_ranks, job["name"]] = read_pull(folder, job["name"], n_ranks)
@@ -228,6 +233,12 @@ def test_rows_without_a_position_are_left_out_and_counted(pulls: Pulls, n_ranks:
     assert (told["TotalRows"], told["PulledRows"]) == (len(frame), len(kept))
     assert told["DroppedRows"] == len(frame) - len(kept)
     assert f"{len(frame) - len(kept)} dropped" in told["Status"]
+
+
+@pytest.mark.parametrize("n_ranks", RANKS)
+def test_garbage_of_the_script_does_not_stop_the_ranks(pulls: Pulls, published: pd.DataFrame, n_ranks: int) -> None:
+    # A proxy that is collected while the ranks talk sends them a message of its own: on several ranks, a deadlock.
+    assert_is_frame(pulls[n_ranks, GARBAGE], published)
 
 
 def test_all_widths_are_offered_and_on(pulls: Pulls) -> None:

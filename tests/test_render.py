@@ -107,7 +107,7 @@ def test_picture_shows_the_stars_and_a_legend(studio: Studio) -> None:
     # Near stars are white and yellow, distant ones red and black: the map runs with the parallax.
     assert n_near(pixels[STARS_ONLY], (1, 1, 0), 12) > 100
     assert n_near(pixels[STARS_ONLY], (1, 0, 0)) > 1_000
-    bright = pixels[:230, :330].min(axis=2) > 150  # above the white letters of the axes in the corner
+    bright = pixels[:230, :330].min(axis=2) > 115  # above the white letters of the axes in the corner
     assert 10 < bright.sum() < 1_000
     assert np.argwhere(bright).std(axis=0).max() < 60  # stars that are near the Sun are near each other
 

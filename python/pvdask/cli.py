@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit status: 0 for done, 1 for an error that was told, 130 after Ctrl-C. argparse exits with 2 by itself.
     """
     namespace = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in a pipe, lines would come long after those of standard error
     try:
         return int(namespace.command.run(namespace))
     except PvdaskError as error:
