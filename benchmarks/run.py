@@ -31,6 +31,9 @@ def main(words: list[str]) -> int:
                 except Exception as error:  # the others still have something to tell
                     failed[suite.NAME] = str(error) or repr(error)
                     session.say(f"{suite.NAME} FAILED: {failed[suite.NAME]}")
+                except (KeyboardInterrupt, SystemExit):  # what was measured until here is kept
+                    failed[suite.NAME] = "stopped"
+                    break
                 loads[suite.NAME] = meter.read()
         content = {
             "machine": machine.facts(session.install),

@@ -19,6 +19,8 @@ from paraview import servermanager
 FIGURES = ("Status", "TotalRows", "PulledRows", "DroppedRows", "BytesReceived", "BytesCopied", "TransferPath", "Failed")
 
 THRESHOLDS = gc.get_threshold()
+ALLOCATIONS_OF_NO_PULL = 300
+"""More containers than Python makes for an update that does not pull, and far fewer than it makes for a pull."""
 
 DUMP = """
 import numpy as np
@@ -68,13 +70,14 @@ def make_source(job, scheduler_file):
 
 def leave_garbage():
     """Proxies that refer to themselves. Deleting one is a message to all ranks, which must not wait for another then."""
+    gc.collect()
     gc.disable()
     for _ in range(20):
-        proxy = servermanager.sources.SphereSource()
+        proxy = servermanager.sources.Sphere()
         proxy.UpdatePipeline()
         proxy.__dict__["myself"] = proxy
     del proxy
-    gc.set_threshold(1)
+    gc.set_threshold(gc.get_count()[0] + ALLOCATIONS_OF_NO_PULL)  # so the collector runs in the midst of the next pull
     gc.enable()
 
 
@@ -92,6 +95,7 @@ def main():
         print(f"job {job['name']}", flush=True)  # where a run hangs, this tells at what
         if job.get("garbage"):
             leave_garbage()
+        source.UpdatePipeline()
         dump(source, stem)
         gc.set_threshold(*THRESHOLDS)
         with open(f"{stem}.json", "w", encoding="utf-8") as file:

@@ -48,14 +48,25 @@ def make_plan(
     frame = open_files(options.files) if options.files else cluster.look_up(options.dataset)
     identity = str(frame._name)
     if missing is not None and identity == cache.frame:
-        plan = _plan(cluster, frame, options, n_ranks, missing)
+        n_dropped = cache.counts[1]
+        plan = _plan(cluster, frame, options, n_ranks, missing, positions_matter=bool(n_dropped))
         if plan.layout() == cache.layout:
             return plan
     return _plan(cluster, frame, options, n_ranks, None)
 
 
-def _plan(cluster: Cluster, frame: Any, options: SourceOptions, n_ranks: int, missing: Sequence[str] | None) -> Plan:
-    """Plan the columns that are missing, or everything where that is None."""
+def _plan(
+    cluster: Cluster,
+    frame: Any,
+    options: SourceOptions,
+    n_ranks: int,
+    missing: Sequence[str] | None,
+    positions_matter: bool = True,
+) -> Plan:
+    """Plan the columns that are missing, or everything where that is None.
+
+    Positions matter where they are sent, and where rows are dropped for them; elsewhere the workers need not look at them.
+    """
     identity = str(frame._name)
     chosen = choose_columns(frame, options, missing)
     if not is_persisted(frame):
@@ -65,6 +76,8 @@ def _plan(cluster: Cluster, frame: Any, options: SourceOptions, n_ranks: int, mi
             frame = cluster.hold(project(frame, chosen.read()))
     specs = decide_types(cluster, frame, chosen)
     request = request_for(options, chosen, specs, send_points=missing is None)
+    if not positions_matter:
+        request["positions"] = []
     blocks = cluster.convert(frame, request)
     shares = assign([rows for rows, *_ in blocks.counts], n_ranks)
     return Plan(
