@@ -106,7 +106,7 @@ class Pulls:
         folder.mkdir()
         options = {"scheduler_file": str(self._cluster.scheduler_file), "folder": str(folder), "jobs": jobs()}
         try:
-            run = self._stack.run_batch(self._install, n_ranks, SCRIPT, [json.dumps(options)], timeout_s=200)
+            run = self._stack.run_batch(self._install, n_ranks, SCRIPT, [json.dumps(options)], timeout_s=150)
         except BatchDeadlineError as error:
             pytest.fail(f"{n_ranks} ranks hang:\n{error.stdout}{error.stderr[-2000:]}")
         assert run.returncode == 0, run.stdout + run.stderr

@@ -17,7 +17,7 @@ from pvdask.options import SourceOptions
 from pvdask.ranks import agree, describe
 from pvdask_plugin.messages import show_error
 from pvdask_plugin.vtk_data import fill_poly_data, fill_table
-from pvdask_plugin.vtk_ranks import VtkRanks
+from pvdask_plugin.vtk_ranks import VtkRanks, collect_when_idle, hold_collection
 
 if TYPE_CHECKING:
     from pvdask.pull import Pulled
@@ -28,6 +28,7 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
 
     def __init__(self) -> None:
         super().__init__(nInputPorts=0, nOutputPorts=1, outputType="vtkDataObject")
+        hold_collection()
         self._properties: dict[str, Any] = {}
         self._cache = ColumnCache()
         self._selection = vtkDataArraySelection()
@@ -137,6 +138,7 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
 
     def GetStatus(self) -> str:
         """What happened last, for a person."""
+        collect_when_idle()
         return self._status
 
     def GetTotalRows(self) -> int:
@@ -246,6 +248,7 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         return options
 
     def _set(self, name: str, value: Any) -> None:
+        collect_when_idle()
         if self._properties.get(name) != value:
             self._properties[name] = value
             self.Modified()

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from typing import Any
 
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 from vtkmodules.vtkParallelCore import vtkMultiProcessController
+
+_IDLE_OBJECTS = 10_000
+
+
+def hold_collection() -> None:
+    """Stop Python's cyclic garbage collector from running by itself on rank 0 of pvbatch, if this is that.
+
+    It can run at any line of Python, between ParaView's message that makes the other ranks execute and the execution here as well.
+    What it frees may be a proxy of ParaView's Python module, and the end of a proxy is told to the other ranks by a message, too.
+    These stand in our collective calls by then, and all wait for ever: seen at 3 ranks (ParaView 5.11). Elsewhere than in pvbatch
+    no rank has both proxies and other ranks. `collect_when_idle` does the collector's work.
+    """
+    ranks = VtkRanks()
+    if ranks.size > 1 and ranks.rank == 0 and "paraview.servermanager" in sys.modules:
+        gc.disable()
+
+
+def collect_when_idle() -> None:
+    """Do what the collector would, if it is held and there is enough to do; called where no rank executes anything."""
+    if not gc.isenabled() and gc.get_count()[0] > _IDLE_OBJECTS:
+        gc.collect()
 
 
 class VtkRanks:
