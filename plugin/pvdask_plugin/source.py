@@ -208,12 +208,14 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         )
         if self._looked_at != key:
             self._looked_at = key
+            hold_collection()  # a script may have let it go again
             self._look_around()
         return 1
 
     def RequestData(self, request: Any, inInfo: Any, outInfo: Any) -> int:
         """Pull this rank's share; on an error on any rank, an empty output on all."""
         output = vtkDataObject.GetData(outInfo)
+        hold_collection()
         # An exception here would leave ParaView with a partial picture and exit status 0, so it is told in its place.
         try:
             pulled = self._pull_together()
