@@ -71,6 +71,7 @@ def make_source(job, scheduler_file):
 def leave_garbage():
     """Proxies that refer to themselves. Deleting one is a message to all ranks, which must not wait for another then."""
     gc.collect()
+    was_enabled = gc.isenabled()  # the plugin may hold it already
     gc.disable()
     for _ in range(20):
         proxy = servermanager.sources.Sphere()
@@ -78,7 +79,8 @@ def leave_garbage():
         proxy.__dict__["myself"] = proxy
     del proxy
     gc.set_threshold(gc.get_count()[0] + ALLOCATIONS_OF_NO_PULL)  # so the collector runs in the midst of the next pull
-    gc.enable()
+    if was_enabled:
+        gc.enable()
 
 
 def main():
