@@ -12,7 +12,7 @@ from pathlib import Path
 from pvdask.arguments import memory_limit, positive_count
 from pvdask.errors import InputError, OptionError
 from pvdask.launch import ClusterHandle, Stack
-from pvdask.launch.dask_cluster import clear_stale_scheduler_file, wait_for_end
+from pvdask.launch.dask_cluster import clear_stale_scheduler_file, scheduler_process, wait_for_end
 
 HELP = "run a dask-mpi cluster in the foreground"
 
@@ -83,9 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
                     hostfile=arguments.hostfile,
                     timeout_s=arguments.timeout,
                 )
+                scheduler = scheduler_process(cluster.process)  # before anybody who was told "ready" can end it
                 ready = True
                 _announce(cluster, arguments.threads)
-                wait_for_end(cluster.process)
+                wait_for_end(cluster.process, scheduler)
             finally:
                 log.muted = True  # what the ranks write while they are being stopped means nothing
     except (KeyboardInterrupt, SystemExit):

@@ -232,15 +232,21 @@ def scheduler_process(process: ManagedProcess) -> int | None:
     return None
 
 
-def wait_for_end(process: ManagedProcess) -> None:
+def wait_for_end(process: ManagedProcess, scheduler: int | None) -> None:
     """Wait until a cluster that was ready ends because a client shut it down.
+
+    Parameters
+    ----------
+    process : ManagedProcess
+        The cluster.
+    scheduler : int or None
+        What `scheduler_process` gave when the cluster was ready; found later, it may be None since the scheduler is lost.
 
     Raises
     ------
     ClusterError
         It ended otherwise, or its scheduler did, which leaves the other ranks waiting for it in MPI_Finalize.
     """
-    scheduler = scheduler_process(process)
     status: int | None = None
     while status is None:
         lost = scheduler is not None and not carries_marker(scheduler, process.marker)
