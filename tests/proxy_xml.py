@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+XML_FILES = sorted((ROOT / "xml").glob("*.xml"))
 XML = ROOT / "xml" / "DaskDataFrame.xml"
 NUMBERS = {"IntVectorProperty": int, "IdTypeVectorProperty": int, "DoubleVectorProperty": float}
 
@@ -26,6 +27,13 @@ class Proxy:
     def name(self) -> str:
         return self.element.attrib["name"]
 
+    @property
+    def group(self) -> str:
+        """The proxy group that it is in."""
+        if "Input" not in self.properties:
+            return "sources"
+        return "filters" if self.element.find("Hints/ShowInMenu") is not None else "internal_dask"
+
     def made(self) -> Any:
         """A new object of its class."""
         module, _, name = self.element.attrib["class"].rpartition(".")
@@ -39,18 +47,22 @@ class Proxy:
         return {name: p for name, p in self.properties.items() if p.get("information_only") == "1"}
 
 
-def read_proxies(text: str) -> dict[str, Proxy]:
+def read_proxies(*texts: str) -> dict[str, Proxy]:
     proxies: dict[str, Proxy] = {}
-    for element in ElementTree.fromstring(text).iter("SourceProxy"):
+    for element in (each for text in texts for each in ElementTree.fromstring(text).iter("SourceProxy")):
         base = proxies.get(element.get("base_proxyname", ""))
         own = {child.attrib["name"]: child for child in element if child.tag.endswith("Property")}
         proxies[element.attrib["name"]] = Proxy(element, {**(base.properties if base else {}), **own})
     return proxies
 
 
-PROXIES = read_proxies(XML.read_text(encoding="utf-8"))
+PROXIES = read_proxies(*(path.read_text(encoding="utf-8") for path in XML_FILES))
 SOURCE = PROXIES["DaskDataFrameSource"]
+SOURCES = [proxy for proxy in PROXIES.values() if "Input" not in proxy.properties]
+FILTERS = [proxy for proxy in PROXIES.values() if "Input" in proxy.properties]
 every_proxy = pytest.mark.parametrize("proxy", PROXIES.values(), ids=lambda proxy: proxy.name)
+every_source = pytest.mark.parametrize("proxy", SOURCES, ids=lambda proxy: proxy.name)
+every_filter = pytest.mark.parametrize("proxy", FILTERS, ids=lambda proxy: proxy.name)
 every_setting = pytest.mark.parametrize("name", SOURCE.settable())
 
 

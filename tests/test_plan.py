@@ -35,6 +35,7 @@ PARTS = st.builds(
 )
 PLANS = st.builds(
     Plan,
+    positions=st.lists(TEXT, max_size=3).map(tuple),
     point_dtype=st.sampled_from(["<f4", "<f8"]),
     columns=st.lists(SPECS, max_size=3).map(tuple),
     total_rows=COUNT,
@@ -44,6 +45,8 @@ PLANS = st.builds(
 EXAMPLE = Plan(
     scheduler="tcp://127.0.0.1:8786",
     frame="frame-1",
+    dataset="stars",
+    positions=("x[pc]", "y[pc]", "z[pc]"),
     has_points=True,
     is_whole=True,
     point_dtype="<f4",

@@ -14,22 +14,24 @@ from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 from pvdask.cache import ColumnCache
 from pvdask.errors import PvdaskError
 from pvdask.options import SourceOptions
+from pvdask.origin import ARRAY
 from pvdask.ranks import agree, describe
 from pvdask_plugin.messages import show_error
-from pvdask_plugin.vtk_data import fill_poly_data, fill_table
-from pvdask_plugin.vtk_ranks import VtkRanks, collect_when_idle, hold_collection
+from pvdask_plugin.properties import ClusterProperties
+from pvdask_plugin.vtk_data import fill_poly_data, fill_table, string_array
+from pvdask_plugin.vtk_ranks import VtkRanks, hold_collection
 
 if TYPE_CHECKING:
     from pvdask.pull import Pulled
 
 
-class DaskDataFrameSource(VTKPythonAlgorithmBase):
+class DaskDataFrameSource(ClusterProperties, VTKPythonAlgorithmBase):
     """Points of three columns of a Dask DataFrame; every rank pulls its own partitions straight from the workers."""
 
     def __init__(self) -> None:
-        super().__init__(nInputPorts=0, nOutputPorts=1, outputType="vtkDataObject")
+        VTKPythonAlgorithmBase.__init__(self, nInputPorts=0, nOutputPorts=1, outputType="vtkDataObject")
+        ClusterProperties.__init__(self)
         hold_collection()
-        self._properties: dict[str, Any] = {}
         self._cache = ColumnCache()
         self._selection = vtkDataArraySelection()
         myself = weakref.ref(self)  # a strong one would tie algorithm and selection into a knot that is never freed
@@ -37,22 +39,8 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         self._offered: set[str] = set()
         self._catalogue: Any = None
         self._looked_at: Any = None
-        self._status = "Nothing pulled yet"
         self._reports: list[dict[str, Any]] = []
-        self._figures: dict[str, int] = {}
         self._labels: dict[str, list[str]] = {}
-
-    def SetSchedulerFile(self, value: str | None) -> None:
-        """Path of the scheduler file; empty for none."""
-        self._set("SchedulerFile", value)
-
-    def SetSchedulerAddress(self, value: str | None) -> None:
-        """Address of the scheduler, ``tcp://host:port``; empty for none."""
-        self._set("SchedulerAddress", value)
-
-    def SetDataset(self, value: str | None) -> None:
-        """Name of a published DataFrame; empty for the only one."""
-        self._set("Dataset", value)
 
     def SetXColumn(self, value: str | None) -> None:
         """Column of x; empty to guess."""
@@ -66,10 +54,6 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         """Column of z; empty to guess."""
         self._set("ZColumn", value)
 
-    def SetTimeout(self, value: float) -> None:
-        """Seconds that one pull may take."""
-        self._set("Timeout", value)
-
     def SetCoordinates(self, value: int) -> None:
         """What the position columns are: an index into `pvdask.options.COORDINATES`."""
         self._set("Coordinates", value)
@@ -81,10 +65,6 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
     def SetSampleFraction(self, value: float) -> None:
         """Share of the rows to keep at random."""
         self._set("SampleFraction", value)
-
-    def SetMaximumRows(self, value: int) -> None:
-        """Rows to keep at most, at random; 0 for no limit."""
-        self._set("MaximumRows", value)
 
     def SetSampleSeed(self, value: int) -> None:
         """Which random sample."""
@@ -136,11 +116,6 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         """Numeric columns, the best guess for z first."""
         return self._position_info(2)
 
-    def GetStatus(self) -> str:
-        """What happened last, for a person."""
-        collect_when_idle()
-        return self._status
-
     def GetTotalRows(self) -> int:
         """Rows of the whole DataFrame."""
         return self._figures.get("total_rows", 0)
@@ -164,10 +139,6 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
     def GetTransferPath(self) -> str:
         """The way the payload took."""
         return "; ".join(dict.fromkeys(str(report["path"]) for report in self._reports))
-
-    def GetFailed(self) -> int:
-        """1 where the last update ended in an error."""
-        return self._figures.get("failed", 0)
 
     def GetLabelTables(self) -> str:
         """JSON: for each coded column what its codes stand for, in order."""
@@ -249,12 +220,6 @@ class DaskDataFrameSource(VTKPythonAlgorithmBase):
         agree(VtkRanks(), error)
         return options
 
-    def _set(self, name: str, value: Any) -> None:
-        collect_when_idle()
-        if self._properties.get(name) != value:
-            self._properties[name] = value
-            self.Modified()
-
     def _options(self) -> SourceOptions:
         count = self._selection.GetNumberOfArrays()
         names = [self._selection.GetArrayName(index) for index in range(count)]
@@ -326,6 +291,7 @@ def _fill(output: vtkDataObject, pulled: Pulled) -> str | None:
             fill_table(output, pulled.columns, pulled.specs)
         else:
             fill_poly_data(output, pulled.points, pulled.columns, pulled.specs)
+        output.GetFieldData().AddArray(string_array(ARRAY, [pulled.origin.to_json()]))
     except Exception as error:
         return describe(error)
     return None

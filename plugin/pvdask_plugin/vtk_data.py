@@ -40,7 +40,7 @@ def fill_poly_data(output: vtkPolyData, points: Array, columns: Sequence[Array],
     for array, spec in zip(columns, specs, strict=True):
         output.GetPointData().AddArray(wrap(array, spec.name))
         if spec.labels is not None:
-            output.GetFieldData().AddArray(_string_array(spec.name + LABELS_SUFFIX, spec.labels))
+            output.GetFieldData().AddArray(string_array(spec.name + LABELS_SUFFIX, spec.labels))
 
 
 def fill_table(output: vtkTable, columns: Sequence[Array], specs: Sequence[ColumnSpec]) -> None:
@@ -60,7 +60,7 @@ def fill_table(output: vtkTable, columns: Sequence[Array], specs: Sequence[Colum
             output.AddColumn(wrap(array, spec.name))
         else:
             texts = [*spec.labels, ""]  # code -1, for a missing one, is the last
-            output.AddColumn(_string_array(spec.name, [texts[code] for code in array.tolist()]))
+            output.AddColumn(string_array(spec.name, [texts[code] for code in array.tolist()]))
 
 
 def wrap(array: Array, name: str) -> Any:
@@ -117,7 +117,21 @@ def vertices(n_points: int) -> vtkCellArray:
     return cells
 
 
-def _string_array(name: str, values: Sequence[str]) -> vtkStringArray:
+def string_array(name: str, values: Sequence[str]) -> vtkStringArray:
+    """Make an array of texts.
+
+    Parameters
+    ----------
+    name : str
+        Name of the array.
+    values : sequence of str
+        Copied.
+
+    Returns
+    -------
+    vtkStringArray
+        One component.
+    """
     array = vtkStringArray()
     array.SetName(name)
     array.SetNumberOfValues(len(values))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pvdask.origin import Origin
 from pvdask.plan import ColumnSpec, Plan
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -23,8 +24,6 @@ class ColumnCache:
     ----------
     key : hashable
         The choice of rows: dataset, positions, filter, sample. Another choice empties the cache.
-    frame : str
-        Identity of the frame that the rows are from.
     layout : Layout
         Which rows each rank has.
     points : numpy.ndarray or None
@@ -33,20 +32,22 @@ class ColumnCache:
         Least recently used first. The arrays are shared with what VTK shows.
     counts : tuple of int
         Rows of the frame, rows dropped.
+    origin : Origin
+        Where the rows are from.
     """
 
     key: Hashable = None
-    frame: str = ""
     layout: Layout = ()
     points: Array | None = None
     columns: dict[str, tuple[ColumnSpec, Array]] = field(default_factory=dict)
     counts: tuple[int, int] = (0, 0)
+    origin: Origin = field(default_factory=Origin)
 
     def clear(self) -> None:
         """Let go of everything."""
         self.__init__()  # type: ignore[misc]
 
-    def begin(self, key: Hashable, plan: Plan) -> None:
+    def begin(self, key: Hashable, plan: Plan, origin: Origin) -> None:
         """Start over with another choice of rows.
 
         Parameters
@@ -55,9 +56,11 @@ class ColumnCache:
             The choice.
         plan : Plan
             Which rows each rank has.
+        origin : Origin
+            Where they are from.
         """
         self.clear()
-        self.key, self.frame, self.layout = key, plan.frame, plan.layout()
+        self.key, self.origin, self.layout = key, origin, plan.layout()
         self.counts = plan.total_rows, plan.dropped_rows
 
     def state(self) -> list[Any]:
@@ -68,7 +71,12 @@ class ColumnCache:
         list
             As JSON can hold it.
         """
-        return [repr(self.key), self.frame, [list(map(list, rank)) for rank in self.layout], list(self.columns)]
+        return [
+            repr(self.key),
+            self.origin.to_json(),
+            [list(map(list, rank)) for rank in self.layout],
+            list(self.columns),
+        ]
 
     def missing(self, key: Hashable, names: Sequence[str]) -> list[str] | None:
         """Tell which columns would have to be fetched.

@@ -126,7 +126,7 @@ def _look_around(connection: Connection, dataset: str) -> tuple[list[str], str, 
         if name not in datasets:
             return datasets, "", []
         try:
-            meta = cluster.look_up(name)._meta
+            meta = cluster.look_up(name)[1]._meta
         except DatasetError:
             return datasets, "", []
         return datasets, name, [(info.name, info.kind) for info in column_infos(meta)]

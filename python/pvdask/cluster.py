@@ -49,7 +49,7 @@ class Cluster(SchedulerClient):
         """
         return sorted(map(str, self._run(self._datasets, "asking the scheduler what is published")))
 
-    def look_up(self, name: str) -> Any:
+    def look_up(self, name: str) -> tuple[str, Any]:
         """Get a published DataFrame.
 
         Parameters
@@ -59,8 +59,8 @@ class Cluster(SchedulerClient):
 
         Returns
         -------
-        dask.dataframe.DataFrame
-            A Series comes as a frame of one column.
+        tuple of str and dask.dataframe.DataFrame
+            The name, and what it names; a Series comes as a frame of one column.
 
         Raises
         ------
@@ -69,7 +69,8 @@ class Cluster(SchedulerClient):
         ClusterError
             Where the scheduler is lost or too slow.
         """
-        return self._run(lambda: self._look_up(name), f"looking up the dataset {name!r}")
+        found: tuple[str, Any] = self._run(lambda: self._look_up(name), f"looking up the dataset {name!r}")
+        return found
 
     def convert(self, frame: Any, request: dict[str, Any]) -> Blocks:
         """Have the workers make the arrays of every partition, and wait until they have.
@@ -165,7 +166,7 @@ class Cluster(SchedulerClient):
     async def _datasets(self) -> Sequence[Any]:
         return list(await self._client.list_datasets())
 
-    async def _look_up(self, name: str) -> Any:
+    async def _look_up(self, name: str) -> tuple[str, Any]:
         published = list(await self._client.list_datasets())
         by_text = {str(key): key for key in published}
         if not name and len(published) == 1:
@@ -178,7 +179,7 @@ class Cluster(SchedulerClient):
                 "publish it with `pvdask publish`."
             )
         found = await self._client.get_dataset(by_text[name])
-        return _as_frame(found, name)
+        return name, _as_frame(found, name)
 
     async def _convert(self, frame: Any, request: dict[str, Any]) -> Blocks:
         from pvdask.tasks import block_graph

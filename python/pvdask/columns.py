@@ -142,6 +142,59 @@ def cut(block: Block, start: int, stop: int) -> Block:
     return [np.array([stop - start, 0, 0], dtype="i8"), *(array[start:stop] for array in block[1:])]
 
 
+def to_frame(arrays: list[Any], *, schema: list[tuple[str, str, list[str] | None]]) -> pd.DataFrame:
+    """Make a partition of arrays: the other way round.
+
+    Parameters
+    ----------
+    arrays : list of numpy.ndarray
+        Shape (n,) each.
+    schema : list of tuple
+        Name, NumPy type string, and labels of each; with labels, the array holds codes, and the column becomes categorical.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns, in order; it may share the arrays' memory.
+    """
+    columns: dict[str, Any] = {}
+    for array, (name, _, labels) in zip(arrays, schema, strict=True):
+        columns[name] = (
+            array if labels is None else pd.Categorical.from_codes(array, categories=pd.Index(labels, dtype=object))
+        )
+    return pd.DataFrame(columns)
+
+
+def pick(frame: Any, rows: Any, as_text: list[str]) -> pd.DataFrame:
+    """Take rows out of a partition by their places.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or pandas.Series
+        The partition.
+    rows : numpy.ndarray
+        Shape (n,), integers from 0.
+    as_text : list of str
+        Columns (by display name) whose values become texts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The n rows, in the order of `rows`, columns by display name.
+
+    Raises
+    ------
+    ValueError
+        Where a place is not in the partition.
+    """
+    frame = displayed(frame)
+    if len(rows) and not 0 <= rows.min() <= rows.max() < len(frame):
+        raise ValueError(f"RowId goes from {rows.min()} to {rows.max()}, and the partition has {len(frame)} rows")
+    taken: pd.DataFrame = frame.iloc[rows]
+    texts = {name: series_of(taken, name).map(str).astype(object) for name in as_text}
+    return taken.assign(**texts) if texts else taken
+
+
 def scan(frame: Any, names: list[str]) -> dict[str, tuple[str, bool, list[str] | None]]:
     """Look at the rows for what dtypes alone do not tell.
 

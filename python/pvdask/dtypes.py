@@ -39,6 +39,10 @@ class ColumnInfo:
     dtype: str
     nullable: bool = False
 
+    def as_text(self) -> ColumnInfo:
+        """The same column as one of texts."""
+        return ColumnInfo(self.name, "label", "<i4", nullable=True)
+
 
 def column_infos(meta: pd.DataFrame) -> list[ColumnInfo]:
     """Tell the columns of a frame.

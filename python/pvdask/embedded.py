@@ -40,6 +40,28 @@ class EmbeddedPartitions:
         self.indices = range(first, last)
         self._loaded: list[Any] | None = None
 
+    @classmethod
+    def of(cls, frame: Any, ranks: RankGroup, loaded: list[Any]) -> EmbeddedPartitions:
+        """Make one of partitions that this rank has already.
+
+        Parameters
+        ----------
+        frame : dask.dataframe.DataFrame
+            Where they are from.
+        ranks : RankGroup
+            All ranks make one.
+        loaded : list of pandas.DataFrame
+            This rank's, of any number.
+
+        Returns
+        -------
+        EmbeddedPartitions
+            It reads nothing.
+        """
+        partitions = cls(frame, ranks)
+        partitions._loaded = loaded
+        return partitions
+
     def load(self) -> list[Any]:
         """Read this rank's partitions, the first time that they are asked for.
 
@@ -201,6 +223,8 @@ def _plan(
     return Plan(
         scheduler="",
         frame=identity,
+        dataset="",
+        positions=tuple(request["positions"]),
         has_points=not options.is_table,
         is_whole=True,
         point_dtype=request["point_dtype"],

@@ -70,6 +70,10 @@ class Plan:
         Address of the scheduler.
     frame : str
         Identity of the frame, which changes when another is published under the name.
+    dataset : str
+        Name that it is published under; empty for files.
+    positions : tuple of str
+        Columns that the points are made of.
     has_points : bool
         Whether the blocks hold points.
     is_whole : bool
@@ -88,6 +92,8 @@ class Plan:
 
     scheduler: str
     frame: str
+    dataset: str
+    positions: tuple[str, ...]
     has_points: bool
     is_whole: bool
     point_dtype: str
@@ -137,6 +143,7 @@ class Plan:
         """
         try:
             content = json.loads(payload)
+            content["positions"] = tuple(content["positions"])
             content["columns"] = tuple(_column(entry) for entry in content["columns"])
             content["ranks"] = tuple(tuple(_part(entry) for entry in rank) for rank in content["ranks"])
             plan = cls(**content)
@@ -163,6 +170,8 @@ def _check(plan: Plan) -> None:
     texts = [
         plan.scheduler,
         plan.frame,
+        plan.dataset,
+        *plan.positions,
         plan.point_dtype,
         *(spec.name for spec in plan.columns),
         *(s.dtype for s in plan.columns),

@@ -45,18 +45,19 @@ def make_plan(
     ColumnError, DatasetError, ExpressionError, ClusterError
         Where there is nothing to plan.
     """
-    frame = open_files(options.files) if options.files else cluster.look_up(options.dataset)
+    dataset, frame = ("", open_files(options.files)) if options.files else cluster.look_up(options.dataset)
     identity = str(frame._name)
-    if missing is not None and identity == cache.frame:
+    if missing is not None and identity == cache.origin.frame:
         n_dropped = cache.counts[1]
-        plan = _plan(cluster, frame, options, n_ranks, missing, positions_matter=bool(n_dropped))
+        plan = _plan(cluster, dataset, frame, options, n_ranks, missing, positions_matter=bool(n_dropped))
         if plan.layout() == cache.layout:
             return plan
-    return _plan(cluster, frame, options, n_ranks, None)
+    return _plan(cluster, dataset, frame, options, n_ranks, None)
 
 
 def _plan(
     cluster: Cluster,
+    dataset: str,
     frame: Any,
     options: SourceOptions,
     n_ranks: int,
@@ -83,18 +84,35 @@ def _plan(
     return Plan(
         scheduler=cluster.address,
         frame=identity,
+        dataset=dataset,
+        positions=tuple(chosen.positions),
         has_points=missing is None and not options.is_table,
         is_whole=missing is None,
         point_dtype=request["point_dtype"],
         columns=specs,
         total_rows=sum(rows for _, rows, *_ in blocks.counts),
         dropped_rows=sum(dropped for *_, dropped, _ in blocks.counts),
-        ranks=_parts(cluster, blocks, shares),
+        ranks=parts_of(cluster, blocks, shares),
     )
 
 
-def _parts(cluster: Cluster, blocks: Blocks, shares: Sequence[Sequence[Piece]]) -> tuple[tuple[Part, ...], ...]:
-    """Each rank's parts; partitions that are cut are cut on the workers."""
+def parts_of(cluster: Cluster, blocks: Blocks, shares: Sequence[Sequence[Piece]]) -> tuple[tuple[Part, ...], ...]:
+    """Tell where each rank's parts are; partitions that are cut are cut on the workers.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        Connected.
+    blocks : Blocks
+        What `Cluster.convert` made.
+    shares : sequence of sequence of Piece
+        Shape (n_ranks,): the pieces of each rank.
+
+    Returns
+    -------
+    tuple of tuple of Part
+        Shape (n_ranks,).
+    """
     pieces = [piece for share in shares for piece in share]
     whole = [piece for piece in pieces if piece.n_rows == blocks.counts[piece.partition][0]]
     to_cut = [piece for piece in pieces if piece.n_rows != blocks.counts[piece.partition][0]]

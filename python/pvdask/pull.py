@@ -12,6 +12,7 @@ from pvdask.cache import Array, ColumnCache
 from pvdask.cluster import Cluster
 from pvdask.loop import Deadline
 from pvdask.options import SourceOptions
+from pvdask.origin import Origin, remember_scheduler
 from pvdask.plan import ColumnSpec, Plan
 from pvdask.ranks import RankGroup, agree, describe, share
 from pvdask.transfer import Received, fetch
@@ -33,6 +34,8 @@ class Pulled:
         Rows of the frame, and those left out since their position is not finite.
     reports : tuple of dict
         Shape (n_ranks,): rows, bytes, path and partitions of each rank.
+    origin : Origin
+        Where the rows are from.
     """
 
     points: Array
@@ -41,6 +44,7 @@ class Pulled:
     total_rows: int
     dropped_rows: int
     reports: tuple[dict[str, Any], ...]
+    origin: Origin
 
     def total(self, name: str) -> int:
         """Add up one figure of the reports.
@@ -140,7 +144,7 @@ def _pull(
         plan = _share_plan(cluster, options, ranks, cache, missing)
         _check_memory(plan, ranks)
         if plan.is_whole:
-            cache.begin(key, plan)
+            cache.begin(key, plan, _origin(options, plan))
         reports = _fetch_and_agree(plan, ranks, deadline, cache, on_progress)
     pulled = _pulled(cache, names, reports)
     cache.bound(options.cache_limit_bytes, names)
@@ -152,7 +156,7 @@ def _pull_embedded(options: SourceOptions, ranks: RankGroup, cache: ColumnCache,
 
     cache.clear()
     plan, received, told = pull_embedded(options, ranks)
-    cache.begin(options.rows_key(), plan)
+    cache.begin(options.rows_key(), plan, _origin(options, plan))
     cache.points = received.arrays[0]
     cache.store(plan.columns, received.arrays[1:])
     reports = agree(ranks, None, _report(cache.layout[ranks.rank], received, told[ranks.rank]["seconds"]))
@@ -230,4 +234,9 @@ def _report(rows: Sequence[tuple[int, int, int]], received: Received, seconds: f
 def _pulled(cache: ColumnCache, names: Sequence[str], reports: Sequence[dict[str, Any]]) -> Pulled:
     specs, arrays = cache.take(names)
     assert cache.points is not None
-    return Pulled(cache.points, arrays, specs, *cache.counts, tuple(reports))
+    return Pulled(cache.points, arrays, specs, *cache.counts, tuple(reports), cache.origin)
+
+
+def _origin(options: SourceOptions, plan: Plan) -> Origin:
+    remember_scheduler(plan.scheduler)
+    return Origin(plan.scheduler, plan.dataset, options.files, plan.frame, plan.positions, options.coordinates)

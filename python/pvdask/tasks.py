@@ -92,10 +92,42 @@ def map_graph(frame: Any, function: Callable[[Any], Any]) -> tuple[Graph, str]:
     return graph, summary
 
 
+def picked(frame: Any, picks: Sequence[tuple[int, Any]], as_text: Sequence[str]) -> Any:
+    """Plan a frame of some rows of another.
+
+    Parameters
+    ----------
+    frame : dask.dataframe.DataFrame
+        Persisted or lazy; of a lazy one, the partitions of these rows alone are computed.
+    picks : sequence of tuple
+        Index of a partition, and the places of rows in it; one partition of the result each.
+    as_text : sequence of str
+        Columns (by display name) whose values become texts.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        Lazy, columns by display name.
+    """
+    from dask.dataframe.dask_expr import from_graph
+
+    from pvdask import columns
+
+    indices = sorted({index for index, _ in picks})
+    graph, parts = frame_graph(frame.partitions[indices], None) if indices else ({}, [])
+    key_of = dict(zip(indices, parts, strict=True))
+    name = f"pvdask-picked-{uuid.uuid4().hex}"
+    keys = [(name, number) for number in range(len(picks))]
+    arguments = [(rows, list(as_text)) for _, rows in picks]
+    graph |= calls(f"{name}-function", columns.pick, keys, [key_of[index] for index, _ in picks], arguments)
+    meta = columns.pick(frame._meta, range(0), list(as_text))
+    return from_graph(graph, meta, (None,) * (len(picks) + 1), keys, name)
+
+
 def calls(
     name: str,
     function: Callable[..., Any],
-    keys: Sequence[str],
+    keys: Sequence[Any],
     on: Sequence[Any],
     extra: Sequence[tuple[Any, ...]] | None = None,
 ) -> Graph:
@@ -108,7 +140,7 @@ def calls(
         and unpickled on a worker. Dask's own pickling would send its name alone, which a worker need not know.
     function : callable
         Of this package.
-    keys : sequence of str
+    keys : sequence
         Keys of the tasks.
     on : sequence
         Keys of what they work on.
