@@ -75,3 +75,55 @@ class ClusterProperties(Properties):
     def _connection(self, files: tuple[str, ...] = ()) -> Connection:
         """The scheduler that the properties name, or the environment; of files, the properties alone: they need none."""
         return SourceOptions.from_properties({**self._properties, "FileNames": files}).connection
+
+
+class SourceProperties(ClusterProperties):
+    """Mixed into the source: setters that ParaView calls; `pvdask.options.SourceOptions` knows what they mean."""
+
+    def SetXColumn(self, value: str | None) -> None:
+        """Column of x; empty to guess."""
+        self._set("XColumn", value)
+
+    def SetYColumn(self, value: str | None) -> None:
+        """Column of y; empty to guess."""
+        self._set("YColumn", value)
+
+    def SetZColumn(self, value: str | None) -> None:
+        """Column of z; empty to guess."""
+        self._set("ZColumn", value)
+
+    def SetCoordinates(self, value: int) -> None:
+        """What the position columns are: an index into `pvdask.options.COORDINATES`."""
+        self._set("Coordinates", value)
+
+    def SetFilter(self, value: str | None) -> None:
+        """Row expression; empty for all rows."""
+        self._set("Filter", value)
+
+    def SetSampleFraction(self, value: float) -> None:
+        """Share of the rows to keep at random."""
+        self._set("SampleFraction", value)
+
+    def SetSampleSeed(self, value: int) -> None:
+        """Which random sample."""
+        self._set("SampleSeed", value)
+
+    def SetOutputType(self, value: int) -> None:
+        """An index into `pvdask.options.OUTPUT_TYPES`."""
+        self._set("OutputType", value)
+
+    def SetPointPrecision(self, value: int) -> None:
+        """An index into `pvdask.options.PRECISIONS`."""
+        self._set("PointPrecision", value)
+
+    def SetGenerateRowIds(self, value: int) -> None:
+        """Whether the arrays PartitionId and RowId come along."""
+        self._set("GenerateRowIds", value)
+
+    def SetTimeColumn(self, value: str | None) -> None:
+        """Column whose distinct values are the time steps; empty or ``(none)`` for none."""
+        self._set("TimeColumn", value)
+
+    def SetCacheLimit(self, value: int) -> None:
+        """Megabytes of columns that a rank keeps for when they are shown again."""
+        self._set("CacheLimit", value)

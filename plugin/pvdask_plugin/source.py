@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
 from vtkmodules.vtkCommonCore import vtkDataArraySelection
 from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData, vtkTable
-from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
+from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandDrivenPipeline
 
 from pvdask.cache import ColumnCache
 from pvdask.errors import PvdaskError
 from pvdask.options import SourceOptions
 from pvdask.origin import ARRAY
-from pvdask.ranks import agree, describe
+from pvdask.ranks import AgreedError, agree, describe
+from pvdask.timesteps import nearest_step
+from pvdask_plugin.live import Watch, call_on_all_ranks
 from pvdask_plugin.messages import show_error
-from pvdask_plugin.properties import ClusterProperties
+from pvdask_plugin.properties import SourceProperties
 from pvdask_plugin.vtk_data import fill_poly_data, fill_table, string_array
 from pvdask_plugin.vtk_ranks import VtkRanks, hold_collection
 
@@ -25,12 +29,16 @@ if TYPE_CHECKING:
     from pvdask.pull import Pulled
 
 
-class DaskDataFrameSource(ClusterProperties, VTKPythonAlgorithmBase):
+LOOKED_AT = ("SchedulerFile", "SchedulerAddress", "Dataset", "FileNames", "TimeColumn")
+"""Properties that decide what there is to choose from."""
+
+
+class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
     """Points of three columns of a Dask DataFrame; every rank pulls its own partitions straight from the workers."""
 
     def __init__(self) -> None:
         VTKPythonAlgorithmBase.__init__(self, nInputPorts=0, nOutputPorts=1, outputType="vtkDataObject")
-        ClusterProperties.__init__(self)
+        SourceProperties.__init__(self)
         hold_collection()
         self._cache = ColumnCache()
         self._selection = vtkDataArraySelection()
@@ -39,58 +47,33 @@ class DaskDataFrameSource(ClusterProperties, VTKPythonAlgorithmBase):
         self._offered: set[str] = set()
         self._catalogue: Any = None
         self._looked_at: Any = None
+        self._steps: tuple[float, ...] = ()
+        self._steps_error = ""
+        self._is_timed = False
+        self._watch = Watch()
         self._reports: list[dict[str, Any]] = []
         self._labels: dict[str, list[str]] = {}
 
-    def SetXColumn(self, value: str | None) -> None:
-        """Column of x; empty to guess."""
-        self._set("XColumn", value)
-
-    def SetYColumn(self, value: str | None) -> None:
-        """Column of y; empty to guess."""
-        self._set("YColumn", value)
-
-    def SetZColumn(self, value: str | None) -> None:
-        """Column of z; empty to guess."""
-        self._set("ZColumn", value)
-
-    def SetCoordinates(self, value: int) -> None:
-        """What the position columns are: an index into `pvdask.options.COORDINATES`."""
-        self._set("Coordinates", value)
-
-    def SetFilter(self, value: str | None) -> None:
-        """Row expression; empty for all rows."""
-        self._set("Filter", value)
-
-    def SetSampleFraction(self, value: float) -> None:
-        """Share of the rows to keep at random."""
-        self._set("SampleFraction", value)
-
-    def SetSampleSeed(self, value: int) -> None:
-        """Which random sample."""
-        self._set("SampleSeed", value)
-
-    def SetOutputType(self, value: int) -> None:
-        """An index into `pvdask.options.OUTPUT_TYPES`."""
-        self._set("OutputType", value)
-
-    def SetPointPrecision(self, value: int) -> None:
-        """An index into `pvdask.options.PRECISIONS`."""
-        self._set("PointPrecision", value)
-
-    def SetGenerateRowIds(self, value: int) -> None:
-        """Whether the arrays PartitionId and RowId come along."""
-        self._set("GenerateRowIds", value)
-
-    def SetCacheLimit(self, value: int) -> None:
-        """Megabytes of columns that a rank keeps for when they are shown again."""
-        self._set("CacheLimit", value)
+    def SetLiveUpdates(self, value: int) -> None:
+        """Whether a dataset that is published again is noticed and pulled."""
+        self._watch.forget()
+        self._set("LiveUpdates", value)
 
     def Refresh(self) -> None:
         """Look at the cluster and pull again at the next update, changed or not."""
         self._looked_at = None
         self._cache.clear()
         self.Modified()
+
+    def GetNeedsUpdate(self) -> bool:
+        """Whether there is something new; ParaView's GUI asks rank 0 this again and again."""
+        try:
+            has_news = self._watch.has_news(self._options())
+        except Exception:  # whatever it is: the next pull tells it, where this would be told every second
+            return False
+        if has_news:
+            call_on_all_ranks(self, "Refresh")
+        return has_news
 
     def GetColumnArraySelection(self) -> vtkDataArraySelection:
         """Which columns come along as point data."""
@@ -115,6 +98,10 @@ class DaskDataFrameSource(ClusterProperties, VTKPythonAlgorithmBase):
     def GetZColumnInfo(self) -> list[str]:
         """Numeric columns, the best guess for z first."""
         return self._position_info(2)
+
+    def GetTimeColumnInfo(self) -> list[str]:
+        """Columns whose values can be time steps, none first."""
+        return self._catalogue.time_choices() if self._catalogue else []
 
     def GetTotalRows(self) -> int:
         """Rows of the whole DataFrame."""
@@ -174,13 +161,12 @@ class DaskDataFrameSource(ClusterProperties, VTKPythonAlgorithmBase):
         # Without this, VTK's pipeline runs RequestData on rank 0 alone, and the collective calls there wait for ever.
         outInfo.GetInformationObject(0).Set(vtkAlgorithm.CAN_HANDLE_PIECE_REQUEST(), 1)
         # The properties are the same on all ranks, so all look around or none does.
-        key = tuple(
-            self._properties.get(name) for name in ("SchedulerFile", "SchedulerAddress", "Dataset", "FileNames")
-        )
+        key = tuple(map(self._properties.get, LOOKED_AT))
         if self._looked_at != key:
             self._looked_at = key
             hold_collection()  # a script may have let it go again
             self._look_around()
+        self._tell_steps(outInfo.GetInformationObject(0))
         return 1
 
     def RequestData(self, request: Any, inInfo: Any, outInfo: Any) -> int:
@@ -189,16 +175,16 @@ class DaskDataFrameSource(ClusterProperties, VTKPythonAlgorithmBase):
         hold_collection()
         # An exception here would leave ParaView with a partial picture and exit status 0, so it is told in its place.
         try:
-            pulled = self._pull_together()
+            pulled = self._pull_together(self._step(outInfo.GetInformationObject(0), output))
             agree(VtkRanks(), _fill(output, pulled))
             self._tell(pulled)
         except Exception as error:
             self._fail(error, output)
         return 1
 
-    def _pull_together(self) -> Pulled:
+    def _pull_together(self, time: float | None) -> Pulled:
         """Pull on all ranks."""
-        options = self._agreed_options()
+        options = replace(self._agreed_options(), time=time)
         from pvdask.pull import pull
 
         return pull(options, VtkRanks(), self._cache, self._progress)
@@ -225,19 +211,45 @@ class DaskDataFrameSource(ClusterProperties, VTKPythonAlgorithmBase):
         names = [self._selection.GetArrayName(index) for index in range(count)]
         return SourceOptions.from_properties(self._properties, [n for n in names if self._selection.ArrayIsEnabled(n)])
 
+    def _tell_steps(self, information: Any) -> None:
+        """Tell ParaView the time steps, which are the same on all ranks."""
+        for key in (vtkStreamingDemandDrivenPipeline.TIME_STEPS(), vtkStreamingDemandDrivenPipeline.TIME_RANGE()):
+            information.Remove(key)
+        if self._steps:
+            information.Set(vtkStreamingDemandDrivenPipeline.TIME_STEPS(), self._steps, len(self._steps))
+            information.Set(vtkStreamingDemandDrivenPipeline.TIME_RANGE(), (self._steps[0], self._steps[-1]), 2)
+
+    def _step(self, information: Any, output: vtkDataObject) -> float | None:
+        """The time step to pull; none where there is no time column."""
+        if self._steps_error:  # the same on all ranks; without it all rows would be shown as one step's
+            raise AgreedError(self._steps_error)
+        if not self._steps:  # where no row has a time, none is shown
+            return math.nan if self._is_timed else None
+        key = vtkStreamingDemandDrivenPipeline.UPDATE_TIME_STEP()
+        step = nearest_step(self._steps, information.Get(key) if information.Has(key) else self._steps[0])
+        output.GetInformation().Set(vtkDataObject.DATA_TIME_STEP(), step)
+        return step
+
     def _look_around(self) -> None:
         """Fill the drop-downs; an error is left for RequestData, which meets it again, to tell."""
         self._catalogue = None
+        self._steps, self._steps_error, self._is_timed = (), "", False
         try:
             options = self._agreed_options()
             if not (options.files or options.connection.scheduler_file or options.connection.scheduler_address):
                 return
             from pvdask.catalogue import look_around
+            from pvdask.timesteps import time_steps
 
             self._catalogue = look_around(options.connection, options.dataset, VtkRanks(), options.files)
         except PvdaskError as error:
             self._status = f"Error: {error}"
             return
+        try:
+            self._steps = time_steps(options, VtkRanks()) if options.time_column else ()
+        except PvdaskError as error:
+            self._steps_error = describe(error)
+        self._is_timed = bool(options.time_column)
         offered = self._catalogue.offered()
         if offered:
             self._offer(offered)

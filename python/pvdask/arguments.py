@@ -25,6 +25,17 @@ def positive_count(text: str) -> int:
     return count
 
 
+def frame_count(text: str) -> int | str:
+    """Parse a count of frames of one or more, or ``all``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is neither.
+    """
+    return text if text == "all" else positive_count(text)
+
+
 def port_number(text: str) -> int:
     """Parse a TCP port, or 0 for one that the system picks.
 

@@ -59,6 +59,17 @@ class Catalogue:
         names = self._numeric()
         return best_first([*names, NO_COLUMN] if axis == 2 and names else names, guess[axis] if guess else None)
 
+    def time_choices(self) -> list[str]:
+        """What the drop-down of the time column offers.
+
+        Returns
+        -------
+        list of str
+            `pvdask.options.NO_COLUMN`, then the display names of columns whose values can be time steps, dates first.
+        """
+        dates = [name for name, kind in self.columns if kind in ("datetime", "timedelta")]
+        return [NO_COLUMN, *dates, *self._numeric()]
+
     def offered(self) -> list[tuple[str, bool]]:
         """What the array selection offers.
 

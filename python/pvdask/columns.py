@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from pvdask.sampling import count_bins as count_displayed_bins
+from pvdask.sampling import distinct_times as displayed_times
 from pvdask.sampling import selected_rows
 from pvdask.series import to_array, to_numbers
 
@@ -30,6 +31,8 @@ Request = dict[str, Any]
 Block = list[Any]
 
 MAXIMUM_LABELS = 100_000
+
+MAXIMUM_TIMES = 10_000
 
 BLOCK_ROWS = 65_536
 """Rows that are interleaved at a time."""
@@ -105,6 +108,35 @@ def count_bins(frame: Any, index: int, offsets: list[int], *, request: Request) 
         See there.
     """
     return count_displayed_bins(displayed(frame), index, offsets, request=request)
+
+
+def distinct_times(frame: Any, name: str, kind: str) -> list[float]:
+    """Call `pvdask.sampling.distinct_times` on a partition as Dask has it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or pandas.Series
+        The partition.
+    name, kind
+        See there.
+
+    Returns
+    -------
+    list of float
+        See there.
+
+    Raises
+    ------
+    ValueError
+        Where there are more than `MAXIMUM_TIMES`.
+    """
+    times: list[float] = displayed_times(displayed(frame), name, kind).tolist()
+    if len(times) > MAXIMUM_TIMES:
+        raise ValueError(
+            f"column {name!r} has {len(times):,} distinct values in one partition, and at most {MAXIMUM_TIMES:,} can be time "
+            "steps; round them, or choose another column"
+        )
+    return times
 
 
 def describe(block: Block) -> tuple[int, int, int, int]:

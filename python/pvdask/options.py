@@ -34,10 +34,19 @@ ROW_ID_ARRAY = "RowId"
 MB = 1_000_000
 DEFAULT_CACHE_LIMIT_MB = 1000
 
-_TEXT_PROPERTIES = ("SchedulerFile", "SchedulerAddress", "Dataset", "XColumn", "YColumn", "ZColumn", "Filter")
+_TEXT_PROPERTIES = (
+    "SchedulerFile",
+    "SchedulerAddress",
+    "Dataset",
+    "XColumn",
+    "YColumn",
+    "ZColumn",
+    "Filter",
+    "TimeColumn",
+)
 _OTHER_PROPERTIES = (
     *("Timeout", "Coordinates", "SampleFraction", "MaximumRows", "SampleSeed", "OutputType", "PointPrecision"),
-    *("GenerateRowIds", "CacheLimit"),
+    *("GenerateRowIds", "CacheLimit", "LiveUpdates"),
 )
 
 
@@ -75,6 +84,12 @@ class SourceOptions:
         Whether `PARTITION_ID_ARRAY` and `ROW_ID_ARRAY` come along.
     cache_limit_bytes : int
         Bytes of columns that are kept on a rank for when they are shown again.
+    time_column : str
+        Column, by display name, whose distinct values are the time steps; empty for none.
+    time : float or None
+        The time step to pull: rows whose time column has this value, in seconds where it holds dates. None for all rows.
+    live : bool
+        Whether a dataset that is published again is noticed and pulled.
     """
 
     connection: Connection = field(default_factory=Connection)
@@ -91,6 +106,9 @@ class SourceOptions:
     point_precision: str = PRECISIONS[0]
     row_ids: bool = False
     cache_limit_bytes: int = DEFAULT_CACHE_LIMIT_MB * MB
+    time_column: str = ""
+    time: float | None = None
+    live: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.sample_fraction <= 1.0:
@@ -129,7 +147,12 @@ class SourceOptions:
     def rows_key(self) -> SourceOptions:
         """The options that decide which rows there are and where: equal ones mean the same rows in the same order."""
         return replace(
-            self, columns=(), row_ids=False, cache_limit_bytes=0, connection=replace(self.connection, timeout_s=1.0)
+            self,
+            columns=(),
+            row_ids=False,
+            cache_limit_bytes=0,
+            live=False,
+            connection=replace(self.connection, timeout_s=1.0),
         )
 
     @classmethod
@@ -176,6 +199,8 @@ class SourceOptions:
             point_precision=_choice(values.get("PointPrecision"), PRECISIONS),
             row_ids=bool(_number(values, "GenerateRowIds", 0)),
             cache_limit_bytes=_number(values, "CacheLimit", DEFAULT_CACHE_LIMIT_MB) * MB,
+            time_column="" if text["TimeColumn"] == NO_COLUMN else text["TimeColumn"],
+            live=bool(_number(values, "LiveUpdates", 0)),
         )
 
 

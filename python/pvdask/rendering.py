@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pvdask.animation import Animation, check_output, collect
 from pvdask.errors import InputError, PvdaskError
 from pvdask.launch import CompletedBatch, ParaViewInstall, Stack
 from pvdask.options import OVERRIDES_VARIABLE
@@ -48,6 +49,10 @@ class RenderJob:
         Whether the camera is moved to show all of the data, in place of the state's.
     fit_radius : bool
         Whether the stars' radius is made from how close they are, in place of the state's.
+    settings : tuple of str
+        Texts ``PROXY.PROPERTY=VALUE``: properties of the state's proxies, set before anything is drawn.
+    animation : Animation, optional
+        Frames to draw in place of one picture; the output is then a film, or a pattern of pictures.
     """
 
     state: Path
@@ -59,6 +64,8 @@ class RenderJob:
     overrides: Mapping[str, str] = field(default_factory=dict)
     frame_data: bool = False
     fit_radius: bool = False
+    settings: tuple[str, ...] = ()
+    animation: Animation | None = None
 
     def check(self) -> None:
         """See that the files are there before anything is started.
@@ -84,7 +91,9 @@ class RenderJob:
             _check_xml(self.camera, "PVCameraConfiguration", "a camera that ParaView's Adjust Camera dialog saved")
         if self.color_map is not None:
             _check_color_map(self.color_map)
-        if self.output.suffix != ".png":
+        if self.animation is not None:
+            check_output(self.output)
+        elif self.output.suffix != ".png":
             raise InputError(f"{self.output}: expected a name that ends in .png for the picture.")
         if not os.access(self.output.parent, os.W_OK):
             raise InputError(
@@ -121,7 +130,7 @@ def render(
     Returns
     -------
     dict
-        ``seconds``, and under ``sources`` what each Dask source of the state pulled, rank by rank.
+        ``seconds``, under ``sources`` what each Dask source of the state pulled, rank by rank, and the files ``written``.
 
     Raises
     ------
@@ -131,7 +140,10 @@ def render(
     job.check()
     name = uuid.uuid4().hex
     job_file, report = stack.folder / f"job-{name}.json", stack.folder / f"report-{name}.json"
-    job_file.write_text(json.dumps(_content(job, report)), encoding="utf-8")
+    frames = stack.folder / f"frames-{name}"
+    if job.animation is not None:
+        frames.mkdir()
+    job_file.write_text(json.dumps(_content(job, report, frames)), encoding="utf-8")
     env = {OVERRIDES_VARIABLE: json.dumps(dict(job.overrides))}
     batch = stack.run_batch(install, n_ranks, SCRIPT, [str(job_file)], timeout_s=timeout_s, env=env, on_line=on_line)
     outcome = json.loads(report.read_text(encoding="utf-8")) if report.exists() else None
@@ -139,13 +151,17 @@ def render(
         raise RenderFailedError(_reason(outcome, batch))
     if "error" in outcome:
         raise RenderFailedError(outcome["error"])
-    return dict(outcome)
+    written = [job.output] if job.animation is None else collect(frames, job.output, job.animation.rate)
+    return {**outcome, "written": [str(path) for path in written]}
 
 
-def _content(job: RenderJob, report: Path) -> dict[str, Any]:
+def _content(job: RenderJob, report: Path, frames: Path) -> dict[str, Any]:
+    animation = job.animation
     return {
         "state": str(job.state.absolute()),
-        "output": str(job.output.absolute()),
+        "output": str(job.output.absolute() if animation is None else frames),
+        "animation": None if animation is None else {"frames": animation.frames, "orbit": animation.orbit},
+        "settings": list(job.settings),
         "size": list(job.size) if job.size else None,
         "camera": str(job.camera.absolute()) if job.camera else None,
         "color_map": str(job.color_map.absolute()) if job.color_map else None,

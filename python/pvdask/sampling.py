@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pvdask.expressions.evaluation import evaluate
+from pvdask.series import to_array
 
 _BIN_SHIFT = 15
 """Bits of a single-precision number that a bin drops: 256 bins an octave, so a maximum is kept to within 0.4 %."""
@@ -28,7 +29,8 @@ def selected_rows(
     frame : pandas.DataFrame
         The partition, n rows, columns by display name.
     request : dict
-        With ``filter`` (a checked tree or None), ``fraction`` and ``seed``.
+        With ``filter`` (a checked tree or None), ``time`` (a column, its kind and the value that it must have, or None),
+        ``fraction`` and ``seed``.
     offset : int, optional
         Rows of the frame before this partition.
     threshold : int, optional
@@ -41,6 +43,9 @@ def selected_rows(
     """
     tree, fraction = request["filter"], request["fraction"]
     mask = None if tree is None else np.asarray(evaluate(tree, frame), dtype=bool)
+    if request.get("time"):
+        now = _is_now(frame, *request["time"])
+        mask = now if mask is None else mask & now
     if fraction >= 1.0 and threshold is None:
         return mask
     shares = row_shares(offset, len(frame), request["seed"])
@@ -48,6 +53,31 @@ def selected_rows(
     if threshold is not None:
         kept &= share_bins(shares) < threshold
     return kept if mask is None else mask & kept
+
+
+def distinct_times(frame: pd.DataFrame, name: str, kind: str) -> np.ndarray[Any, Any]:
+    """Find the time steps of a partition.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The partition, columns by display name.
+    name, kind : str
+        The column of times, and its kind (see `pvdask.dtypes`).
+
+    Returns
+    -------
+    numpy.ndarray of float64
+        Distinct finite values in order; seconds, where the column holds dates or times.
+    """
+    times = np.unique(to_array(frame[name], kind, "<f8", None))
+    finite: np.ndarray[Any, Any] = times[np.isfinite(times)]
+    return finite
+
+
+def _is_now(frame: pd.DataFrame, name: str, kind: str, time: float) -> np.ndarray[Any, Any]:
+    now: np.ndarray[Any, Any] = to_array(frame[name], kind, "<f8", None) == time
+    return now
 
 
 def row_shares(first: int, count: int, seed: int) -> np.ndarray[Any, Any]:

@@ -16,6 +16,9 @@ from pvdask.options import NO_COLUMN, PARTITION_ID_ARRAY, ROW_ID_ARRAY, SourceOp
 from pvdask.plan import ColumnSpec
 from pvdask.positions import guess_positions
 
+TIME_KINDS = (*NUMERIC_KINDS, "datetime", "timedelta")
+"""Kinds of columns whose values can be time steps."""
+
 
 class Partitions(Protocol):
     """Where a frame's partitions are looked at: a cluster, or the ranks themselves."""
@@ -38,12 +41,15 @@ class Chosen:
         What is known of those that are columns; the others are row ids.
     expression : pvdask.expressions.Expression or None
         The filter.
+    time : ColumnInfo or None
+        The column of time steps, where one step is wanted.
     """
 
     positions: list[str]
     names: tuple[str, ...]
     infos: tuple[ColumnInfo, ...]
     expression: Any
+    time: ColumnInfo | None = None
 
     @property
     def is_open(self) -> bool:
@@ -53,7 +59,8 @@ class Chosen:
     def read(self) -> list[str]:
         """Columns that have to be read, each once, by display name."""
         filtered = self.expression.columns if self.expression else ()
-        return list(dict.fromkeys([*self.positions, *(info.name for info in self.infos), *filtered]))
+        timed = [self.time.name] if self.time else []
+        return list(dict.fromkeys([*self.positions, *(info.name for info in self.infos), *filtered, *timed]))
 
 
 def choose_columns(frame: Any, options: SourceOptions, names: Sequence[str] | None = None) -> Chosen:
@@ -97,7 +104,38 @@ def choose_columns(frame: Any, options: SourceOptions, names: Sequence[str] | No
             raise _nested(info.name)
     dtypes = {str(name): frame._meta.dtypes.iloc[index] for index, name in enumerate(frame._meta.columns)}
     expression = parse(options.filter, dtypes) if options.filter else None
-    return Chosen(positions, tuple(names), wanted, expression)
+    time = time_column(infos, options.time_column) if options.time is not None else None
+    return Chosen(positions, tuple(names), wanted, expression, time)
+
+
+def time_column(infos: Mapping[str, ColumnInfo], name: str) -> ColumnInfo:
+    """Check the column of time steps.
+
+    Parameters
+    ----------
+    infos : mapping of str to ColumnInfo
+        The frame's columns by display name.
+    name : str
+        Display name.
+
+    Returns
+    -------
+    ColumnInfo
+        One of numbers, dates or times.
+
+    Raises
+    ------
+    ColumnError
+        Where there is no such column, or its values are no times.
+    """
+    info = _known(infos, name, "TimeColumn")
+    if info.kind not in TIME_KINDS:
+        fit = ", ".join(repr(other.name) for other in infos.values() if other.kind in TIME_KINDS) or "none"
+        raise ColumnError(
+            f"TimeColumn: the column {name!r} is one of {info.kind}s; expected one of numbers, dates or times: {fit}.",
+            (name,),
+        )
+    return info
 
 
 def decide_types(partitions: Partitions, frame: Any, chosen: Chosen) -> tuple[ColumnSpec, ...]:
@@ -160,6 +198,7 @@ def request_for(
         "send_points": send_points and not options.is_table,
         "columns": [(spec.name, spec.kind, spec.dtype, spec.labels and list(spec.labels)) for spec in specs],
         "filter": chosen.expression.tree if chosen.expression else None,
+        "time": (chosen.time.name, chosen.time.kind, options.time) if chosen.time else None,
         "read": chosen.read(),
         "fraction": options.sample_fraction,
         "maximum": options.maximum_rows,

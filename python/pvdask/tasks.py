@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 FAN_IN = 32
@@ -175,8 +176,24 @@ def by_value(function: Callable[..., Any]) -> bytes:
     """
     import cloudpickle
 
+    is_partial = isinstance(function, partial)
+    shipped = _shipped(function.func if is_partial else function)  # type: ignore[attr-defined]
+    if is_partial:
+        shipped = partial(shipped, *function.args, **function.keywords)  # type: ignore[attr-defined]
     with _registered():
-        return bytes(cloudpickle.dumps(function))
+        return bytes(cloudpickle.dumps(shipped))
+
+
+@cache
+def _shipped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with its pickle, which is made once a process."""
+    import cloudpickle
+
+    from pvdask.shipping import Shipped
+
+    with _registered():
+        payload = bytes(cloudpickle.dumps(function))
+    return Shipped(function, payload, hashlib.sha256(payload).hexdigest())
 
 
 def frame_graph(frame: Any, needed: Sequence[str] | None) -> tuple[Graph, list[Any]]:
@@ -279,10 +296,10 @@ def _registered() -> Iterator[None]:
     """Within, functions of the modules that run on workers are pickled whole."""
     import cloudpickle
 
-    from pvdask import columns, sampling, series
+    from pvdask import columns, sampling, series, shipping
     from pvdask.expressions import WORKER_MODULES
 
-    modules = [*WORKER_MODULES, columns, sampling, series, sys.modules["pvdask.errors"]]
+    modules = [*WORKER_MODULES, columns, sampling, series, shipping, sys.modules["pvdask.errors"]]
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:

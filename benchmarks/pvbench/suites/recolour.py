@@ -14,7 +14,7 @@ def run(session: Session) -> list[Row]:
     """In one process: a whole pull with one column; then another column alone; then the first again."""
     settings = session.settings
     dataset = session.frame(settings.rows)
-    first, new, cached = [], [], []
+    cold, first, new, cached = [], [], [], []
     for _ in range(settings.repeat):
         session.say(NAME)
         steps: list[dict[str, object]] = [{"do": "pull", "columns": [data.VALUES[0]], "what": "cold"}]
@@ -25,28 +25,18 @@ def run(session: Session) -> list[Row]:
                 {"do": "pull", "columns": [data.VALUES[0]], "what": "cached"},
             ]
         results = session.ours(dataset, steps)
-        for name, into in (("first", first), ("new", new), ("cached", cached)):
+        for name, into in (("cold", cold), ("first", first), ("new", new), ("cached", cached)):
             into += [(result["seconds"], result["BytesReceived"]) for result in results if result["what"] == name]
-    whole = Samples.of([seconds for seconds, _ in first], "s")
     n_bytes = Samples.of([count for _, count in cached], "B")
     rows = []
-    for what, values, limit in (("new column", new, 100 / 3), ("column that is here", cached, 5.0)):
-        ours = Samples.of([seconds for seconds, _ in values], "s")
-        share = 100 * ours.median / whole.median
-        note = f"{values[-1][1] / 1e6:.1f} MB received, the first pull {first[-1][1] / 1e6:.1f} MB"
-        rows.append(
-            Row(
-                NAME,
-                f"{settings.rows:,} rows, {what}",
-                ours,
-                whole,
-                "first pull, warm",
-                share,
-                "%",
-                at_most(limit, "%"),
-                note,
-            )
-        )
+    for which, pulls in (("first pull", cold), ("the same pull again, all of it", first)):
+        whole = Samples.of([seconds for seconds, _ in pulls], "s")
+        for what, values, limit in (("new column", new, 100 / 3), ("column that is here", cached, 5.0)):
+            ours = Samples.of([seconds for seconds, _ in values], "s")
+            note = f"{values[-1][1] / 1e6:.1f} MB received, the other {pulls[-1][1] / 1e6:.1f} MB"
+            target = at_most(limit, "%") if pulls is cold else None
+            share = 100 * ours.median / whole.median
+            rows.append(Row(NAME, f"{settings.rows:,} rows, {what}", ours, whole, which, share, "%", target, note))
     reached = max(n_bytes.values)
     rows.append(Row(NAME, "bytes received for a column that is here", n_bytes, None, "", reached, "B", at_most(0, "B")))
     return rows

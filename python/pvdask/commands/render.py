@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
-from pvdask.arguments import picture_size, positive_count, positive_seconds
+from pvdask.animation import ALL, Animation
+from pvdask.arguments import frame_count, picture_size, positive_count, positive_seconds
 from pvdask.launch import Stack, find_paraview
+from pvdask.progress import Progress
 from pvdask.rendering import BY_RANK, RenderJob, render
 
 HELP = "draw a ParaView state file on MPI ranks and write the picture"
+
+DEFAULT_FRAMES = 100
+_FRAME = re.compile(r"frame (\d+) of (\d+)")
 
 EXAMPLE = "pvdask render examples/gaia/gaia.pvsm -n 4 -o stars.png --scheduler-file scheduler.json --dataset stars"
 
@@ -23,7 +29,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n", "--ranks", dest="n_ranks", type=positive_count, default=2, metavar="RANKS", help="MPI ranks (2)"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.png", help="picture to write")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.png",
+        help="picture to write; with --frames a film, OUT.mp4 or OUT.avi, or a picture a frame, OUT_####.png",
+    )  # fmt: skip
     parser.add_argument("--scheduler-file", metavar="F", help="scheduler file, in place of the state's")
     parser.add_argument("--dataset", metavar="NAME", help="published DataFrame, in place of the state's")
     for axis in "xyz":
@@ -34,6 +43,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--color-map", type=Path, metavar="F.json", help="colour map, as the Choose Preset dialog exports it"
     )
     parser.add_argument("--color-by", metavar="COLUMN", help=f"column to colour by, or {BY_RANK!r} for the MPI rank")
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="PROXY.PROPERTY=VALUE",
+        help="any other property: of a source or filter by its name in the pipeline browser, of how it is shown (NAME.Display), "
+        "or of the view; the value as JSON or text; may be given again and again",
+    )  # fmt: skip
+    parser.add_argument(
+        "--frames", type=frame_count, metavar="N", help=f"draw N frames over the time steps, or {ALL!r} for one a step"
+    )
+    parser.add_argument(
+        "--orbit",
+        type=float,
+        metavar="DEGREES",
+        help="take the camera round by so much over the frames (100 unless --frames)",
+    )
+    parser.add_argument(
+        "--rate", type=positive_seconds, default=25.0, metavar="FPS", help="frames a second of a film (25)"
+    )
     parser.add_argument(
         "--timeout", type=positive_seconds, default=3600.0, metavar="S", help="seconds it may take (3600)"
     )
@@ -65,15 +91,67 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.color_map,
         arguments.color_by,
         overrides_of(arguments),
+        settings=tuple(arguments.settings),
+        animation=animation_of(arguments),
     )
     job.check()
     install = find_paraview()
-    show = (lambda line: print(line, file=sys.stderr)) if os.environ.get("PVDASK_LOG", "").lower() == "debug" else None
-    with Stack() as stack:
-        outcome = render(stack, install, arguments.n_ranks, job, timeout_s=arguments.timeout, on_line=show)
+    with Stack() as stack, FrameProgress() as progress:
+        outcome = render(stack, install, arguments.n_ranks, job, timeout_s=arguments.timeout, on_line=progress.show)
     report(outcome)
-    print(f"wrote {arguments.output}")
+    written = outcome["written"]
+    print(f"wrote {written[0]}" + (f" to {written[-1]}" if len(written) > 1 else ""))
     return 0
+
+
+def animation_of(arguments: argparse.Namespace) -> Animation | None:
+    """Frames that the options ask for.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        With ``frames``, ``orbit`` and ``rate``.
+
+    Returns
+    -------
+    Animation or None
+        None for one picture.
+    """
+    if arguments.frames is None and arguments.orbit is None:
+        return None
+    return Animation(arguments.frames or DEFAULT_FRAMES, arguments.orbit or 0.0, arguments.rate)
+
+
+class FrameProgress:
+    """Shows the frames that pvbatch has drawn, and all of its lines if PVDASK_LOG is ``debug``."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._is_debug = os.environ.get("PVDASK_LOG", "").lower() == "debug"
+
+    def __enter__(self) -> FrameProgress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._progress is not None:
+            self._progress.__exit__(*error)  # type: ignore[arg-type]
+
+    def show(self, line: str) -> None:
+        """Look at a line of pvbatch.
+
+        Parameters
+        ----------
+        line : str
+            Without its end.
+        """
+        if self._is_debug:
+            print(line, file=sys.stderr)
+        found = _FRAME.fullmatch(line.strip())
+        if found is None:
+            return
+        if self._progress is None:
+            self._progress = Progress("drawing", int(found[2]), unit="frames").__enter__()
+        self._progress.advance()
 
 
 def overrides_of(arguments: argparse.Namespace) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 The job: ``state`` (.pvsm or .py), ``output`` (.png), ``size`` ([width, height] or null), ``camera`` (.pvcc or null),
 ``color_map`` (.json or null), ``color_by`` (column, "rank", or null), ``frame_data`` and ``fit_radius`` (whether the
-camera and the radius are made from the data), ``report`` (where to write what was pulled).
+camera and the radius are made from the data), ``settings`` (texts ``PROXY.PROPERTY=VALUE``), ``animation`` (null, or ``frames``
+and ``orbit``; the output is then a folder for the frames), ``report`` (where to write what was pulled).
 """
 
 import json
@@ -13,6 +14,10 @@ import time
 import traceback
 
 from paraview import servermanager, simple
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # pvbatch does not
+import animation
+import settings
 
 GAUSSIAN = "Point Gaussian"
 OPAQUE_GAUSSIAN = "Opaque Gaussian"
@@ -63,6 +68,7 @@ def main(job_file):
         load(job["state"])
         sources = dask_sources()
         view = render_view(job["state"])
+        settings.apply(job["settings"], view)
         select_column(sources, job["color_by"])
         reports = update(sources)
         prefer_opaque_gaussian(view)
@@ -77,8 +83,8 @@ def main(job_file):
         check_colors(view)
         if job["camera"]:
             read_camera(job["camera"], view)
-        save(job, view)
-    except RenderError as error:
+        save(job, view, sources)
+    except (RenderError, settings.SettingError) as error:
         finish(job, {"error": str(error)})
         sys.stdout.flush()
         os._exit(
@@ -155,11 +161,11 @@ def select_column(sources, column):
         source.SMProxy.UpdateVTKObjects()
 
 
-def update(sources):
+def update(sources, time=None):
     """Pull, and stop at the first error: a picture with missing points must not be written."""
     reports = {}
     for name, source in sources.items():
-        source.UpdatePipeline()
+        source.UpdatePipeline() if time is None else source.UpdatePipeline(time)
         source.UpdatePropertyInformation()
         if source.GetPropertyValue("Failed"):
             raise RenderError(str(source.GetPropertyValue("Status")).removeprefix("Error: "))
@@ -377,9 +383,12 @@ def read_camera(path, view):
         raise RenderError(f"--camera: ParaView cannot read {path} as a camera; save it from the Adjust Camera dialog.")
 
 
-def save(job, view):
-    """Write the picture: whole or not at all."""
+def save(job, view, sources):
+    """Write the picture, whole or not at all; or the frames of a film."""
     size = job["size"] or list(view.ViewSize)
+    if job["animation"]:
+        animation.save_frames(job["animation"], job["output"], size, view, lambda time: update(sources, time))
+        return
     part = f"{job['output']}.part.png"
     simple.SaveScreenshot(part, view, ImageResolution=size)
     os.replace(part, job["output"])
