@@ -21,11 +21,11 @@ from paraview.modules.vtkRemotingCore import vtkProcessModule
 def needs_update(source):
     """Ask as pqLiveSourceBehavior does: the algorithm, on the server's rank 0."""
     session = source.SMProxy.GetSession()
-    found = f'stream_value(Invoke id_value(1) "GetVTKObject" uint32_value({source.SMProxy.GetGlobalID()}))'
+    found = f"stream_value(Invoke id_value(1) GetVTKObject uint32_value({source.SMProxy.GetGlobalID()}))"
     stream = vtkClientServerStream()
-    stream.StreamFromString(f'Invoke {found} "GetNeedsUpdate"')
+    stream.StreamFromString(f"Invoke {found} GetNeedsUpdate")
     session.ExecuteStream(vtkProcessModule.DATA_SERVER_ROOT, stream, True)
-    return "bool_value(1)" in session.GetLastResult(vtkProcessModule.DATA_SERVER_ROOT).StreamToString()
+    return "bool(true)" in session.GetLastResult(vtkProcessModule.DATA_SERVER_ROOT).StreamToString()
 
 
 def watch(source, seconds):

@@ -19,7 +19,7 @@ from pvdask.options import SourceOptions
 from pvdask.origin import ARRAY
 from pvdask.ranks import AgreedError, agree, describe
 from pvdask.timesteps import nearest_step
-from pvdask_plugin.live import Watch, call_on_all_ranks
+from pvdask_plugin.live import Watch
 from pvdask_plugin.messages import show_error
 from pvdask_plugin.properties import SourceProperties
 from pvdask_plugin.vtk_data import fill_poly_data, fill_table, string_array
@@ -66,13 +66,14 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         self.Modified()
 
     def GetNeedsUpdate(self) -> bool:
-        """Whether there is something new; ParaView's GUI asks rank 0 this again and again."""
+        """Whether there is something new; ParaView's GUI asks all ranks this again and again."""
         try:
-            has_news = self._watch.has_news(self._options())
-        except Exception:  # whatever it is: the next pull tells it, where this would be told every second
+            options = self._options()
+        except PvdaskError:  # the same on all ranks; the next pull tells it
             return False
+        has_news = self._watch.has_news(options, VtkRanks())
         if has_news:
-            call_on_all_ranks(self, "Refresh")
+            self.Refresh()
         return has_news
 
     def GetColumnArraySelection(self) -> vtkDataArraySelection:

@@ -174,25 +174,55 @@ def by_value(function: Callable[..., Any]) -> bytes:
     bytes
         For ``cloudpickle.loads``.
     """
-    import cloudpickle
-
     is_partial = isinstance(function, partial)
     shipped = _shipped(function.func if is_partial else function)  # type: ignore[attr-defined]
     if is_partial:
         shipped = partial(shipped, *function.args, **function.keywords)  # type: ignore[attr-defined]
+    return pickled(shipped)
+
+
+@cache
+def pickled_once(function: Callable[..., Any]) -> bytes:
+    """Pickle a function by value as it is, once a process; for the scheduler, which looks at a function's parameters.
+
+    Parameters
+    ----------
+    function : callable
+        A function of a worker module.
+
+    Returns
+    -------
+    bytes
+        For ``cloudpickle.loads``.
+    """
+    return pickled(function)
+
+
+def pickled(thing: Any) -> bytes:
+    """Pickle with all of the package that is used, by value.
+
+    Parameters
+    ----------
+    thing : object
+        Of functions and classes of worker modules.
+
+    Returns
+    -------
+    bytes
+        For ``cloudpickle.loads``.
+    """
+    import cloudpickle
+
     with _registered():
-        return bytes(cloudpickle.dumps(shipped))
+        return bytes(cloudpickle.dumps(thing))
 
 
 @cache
 def _shipped(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function with its pickle, which is made once a process."""
-    import cloudpickle
-
     from pvdask.shipping import Shipped
 
-    with _registered():
-        payload = bytes(cloudpickle.dumps(function))
+    payload = pickled(function)
     return Shipped(function, payload, hashlib.sha256(payload).hexdigest())
 
 

@@ -40,7 +40,7 @@ def publication(connection: Connection, name: str) -> str:
             raise ClusterError(f"The scheduler at {address} does not answer ({error}).") from error
     if answer["status"] != "OK":
         raise ClusterError(
-            f"The scheduler at {address} does not tell what is published ({answer.get('text', answer)})."
+            f"The scheduler at {address} does not tell what is published ({answer.get('exception_text', answer['status'])})."
         )
     return str(answer["result"])
 
@@ -51,11 +51,11 @@ async def _ask(address: str, name: str) -> dict[str, Any]:
     from distributed.security import Security
 
     from pvdask import shipping
-    from pvdask.tasks import by_value
+    from pvdask.tasks import pickled_once
 
     arguments = Security().get_connection_args("client")
     async with rpc(address, timeout=WATCH_TIMEOUT_S, connection_args=arguments) as scheduler:
         answer: dict[str, Any] = await scheduler.run_function(
-            function=by_value(shipping.publication), args=dumps((name,)), kwargs=dumps({}), wait=True
+            function=pickled_once(shipping.publication), args=dumps((name,)), kwargs=dumps({}), wait=True
         )
         return answer
