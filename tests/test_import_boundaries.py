@@ -36,11 +36,12 @@ PURE = {
 """Modules of the source's path that never touch Dask, whatever else joins them."""
 
 MAY_IMPORT_DASK_LAZILY = {
-    f"pvdask.{name}" for name in ("cluster", "scheduler", "transfer", "tasks", "files", "parquet", "embedded")
+    f"pvdask.{name}"
+    for name in ("cluster", "scheduler", "transfer", "tasks", "files", "parquet", "embedded", "watching")
 }
 """The modules of the source's path that talk to Dask; another one has to be thought over, and named here."""
 
-ON_WORKERS = {"pvdask.columns", "pvdask.series", "pvdask.sampling", "pvdask.expressions.evaluation"}
+ON_WORKERS = {"pvdask.columns", "pvdask.series", "pvdask.sampling", "pvdask.shipping", "pvdask.expressions.evaluation"}
 WORKERS_HAVE = {"numpy", "pandas", "pyarrow"}
 
 
