@@ -36,7 +36,10 @@ class Properties:
 class ClusterProperties(Properties):
     """Mixed into an algorithm that asks a Dask cluster."""
 
-    DEFAULTS: ClassVar[dict[str, Any]] = {"SchedulerFile": "", "SchedulerAddress": "", "Timeout": 60.0}
+    DEFAULTS: ClassVar[dict[str, Any]] = {
+        **dict.fromkeys(("SchedulerFile", "SchedulerAddress", "TLSCAFile", "TLSCertificate", "TLSKey"), ""),
+        "Timeout": 60.0,
+    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,6 +53,18 @@ class ClusterProperties(Properties):
     def SetSchedulerAddress(self, value: str | None) -> None:
         """Address of the scheduler, ``tcp://host:port``; empty for none."""
         self._set("SchedulerAddress", value)
+
+    def SetTLSCAFile(self, value: str | None) -> None:
+        """Certificate of the authority that is trusted; empty for dask's own configuration."""
+        self._set("TLSCAFile", value)
+
+    def SetTLSCertificate(self, value: str | None) -> None:
+        """Certificate that this side shows."""
+        self._set("TLSCertificate", value)
+
+    def SetTLSKey(self, value: str | None) -> None:
+        """File of its private key."""
+        self._set("TLSKey", value)
 
     def SetDataset(self, value: str | None) -> None:
         """Name of a published DataFrame."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+
+from pvdask.tls import FOLDER_VARIABLE, TLSFiles
 
 _UNITS = ("", "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib")
 
@@ -23,6 +26,33 @@ def positive_count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"{count} is too few: give 1 or more")
     return count
+
+
+def add_tls(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names TLS files; `use_tls` has it hold."""
+    parser.add_argument(
+        "--tls",
+        metavar="DIR",
+        help="speak TLS alone, with the files of DIR as `pvdask certificates` makes them (default: PVDASK_TLS)",
+    )
+
+
+def use_tls(folder: str | None) -> None:
+    """Have this process and those that it starts use the TLS files of a folder.
+
+    Parameters
+    ----------
+    folder : str or None
+        None for what the environment says.
+
+    Raises
+    ------
+    InputError
+        A file is missing, or cannot be used.
+    """
+    if folder is not None:
+        os.environ[FOLDER_VARIABLE] = os.path.abspath(folder)
+    TLSFiles.of_environment().check()
 
 
 def frame_count(text: str) -> int | str:

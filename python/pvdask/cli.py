@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from pvdask.arguments import use_tls
 from pvdask.errors import PvdaskError
 from pvdask.version import __version__
 
-COMMANDS = ("demo", "catalog", "cluster", "publish", "render", "server", "doctor")
+COMMANDS = ("demo", "catalog", "cluster", "publish", "render", "server", "certificates", "doctor")
 """In the order in which a newcomer needs them; each is a module of `pvdask.commands`."""
 
 INTERRUPTED = 130
@@ -65,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # in a pipe, lines would come long after those of standard error
     try:
+        use_tls(getattr(namespace, "tls", None))
         return int(namespace.command.run(namespace))
     except PvdaskError as error:
         print(f"pvdask: error: {error}", file=sys.stderr)

@@ -6,10 +6,11 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pvdask.errors import InputError, OptionError
+from pvdask.tls import TLSFiles
 
 MAXIMUM_SCHEDULER_FILE_BYTES = 1 << 20
 
@@ -26,11 +27,14 @@ class Connection:
         Address such as ``tcp://127.0.0.1:8786``; wins over the file; empty for none.
     timeout_s : float
         Seconds that one pull may take as a whole, connecting included.
+    tls : TLSFiles
+        What this side shows and trusts; none for what dask's own configuration says.
     """
 
     scheduler_file: str = ""
     scheduler_address: str = ""
     timeout_s: float = 60.0
+    tls: TLSFiles = field(default_factory=TLSFiles)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
@@ -39,7 +43,7 @@ class Connection:
     def with_environment(self, environment: Mapping[str, str] = os.environ) -> Connection:
         """Fill in a connection that names nothing from ``PVDASK_SCHEDULER_FILE`` or ``PVDASK_SCHEDULER_ADDRESS``.
 
-        A state file so moves to another machine without a path burnt in.
+        A state file so moves to another machine without a path burnt in. TLS files that are not named are those of ``PVDASK_TLS``.
 
         Parameters
         ----------
@@ -51,10 +55,12 @@ class Connection:
         Connection
             `self` where it names a scheduler already.
         """
+        tls = self.tls or TLSFiles.of_environment(environment)
         if self.scheduler_file or self.scheduler_address:
-            return self
+            return replace(self, tls=tls)
         return replace(
             self,
+            tls=tls,
             scheduler_file=environment.get("PVDASK_SCHEDULER_FILE", ""),
             scheduler_address=environment.get("PVDASK_SCHEDULER_ADDRESS", ""),
         )

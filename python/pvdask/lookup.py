@@ -118,7 +118,7 @@ def _on_cluster(
                 error = describe(caught)
         plan = Plan.from_bytes(share(ranks, payload, error))
         try:
-            received = fetch(plan, ranks.rank, deadline).arrays[1:]
+            received = fetch(plan, ranks.rank, deadline, tls=connection.tls).arrays[1:]
         except Exception as caught:  # as above
             received, error = [], describe(caught)
         agree(ranks, error)

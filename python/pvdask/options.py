@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pvdask.connection import Connection, read_scheduler_file
 from pvdask.errors import OptionError
+from pvdask.tls import TLSFiles
 
 __all__ = ["Connection", "SourceOptions", "overrides", "read_scheduler_file"]
 
@@ -44,7 +45,9 @@ _TEXT_PROPERTIES = (
     "Filter",
     "TimeColumn",
 )
+_TLS_PROPERTIES = ("TLSCAFile", "TLSCertificate", "TLSKey")
 _OTHER_PROPERTIES = (
+    *_TLS_PROPERTIES,
     *("Timeout", "Coordinates", "SampleFraction", "MaximumRows", "SampleSeed", "OutputType", "PointPrecision"),
     *("GenerateRowIds", "CacheLimit", "LiveUpdates"),
 )
@@ -183,7 +186,8 @@ class SourceOptions:
         values = {**properties, **overrides(environment)}
         files = tuple(values.get("FileNames", ()))
         text = {name: str(values.get(name) or "") for name in _TEXT_PROPERTIES}
-        connection = Connection(text["SchedulerFile"], text["SchedulerAddress"], _number(values, "Timeout", 60.0))
+        tls = TLSFiles(*(str(values.get(name) or "") for name in _TLS_PROPERTIES))
+        connection = Connection(text["SchedulerFile"], text["SchedulerAddress"], _number(values, "Timeout", 60.0), tls)
         return cls(
             connection if files else connection.with_environment(environment),
             text["Dataset"],

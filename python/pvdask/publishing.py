@@ -103,9 +103,16 @@ def connect(connection: Connection) -> Any:
     """
     from distributed import Client
 
+    connection = connection.with_environment()
     address = connection.address()
+    connection.tls.check()
     try:
-        return Client(address, timeout=connection.timeout_s)
+        return Client(address, timeout=connection.timeout_s, security=connection.tls.security())
+    except (TypeError, RuntimeError) as error:
+        raise ClusterError(
+            f"No connection to the scheduler at {address}: {error}. An address with tls:// needs --tls DIR, PVDASK_TLS, or dask's "
+            "own configuration."
+        ) from None
     except OSError as error:
         raise ClusterError(
             f"No scheduler answers at {address} within {connection.timeout_s:g} s; start a cluster with `pvdask cluster`, "

@@ -15,6 +15,7 @@ from pvdask.options import SourceOptions
 from pvdask.origin import Origin, remember_scheduler
 from pvdask.plan import ColumnSpec, Plan
 from pvdask.ranks import RankGroup, agree, describe, share
+from pvdask.tls import TLSFiles
 from pvdask.transfer import Received, fetch
 
 
@@ -145,7 +146,7 @@ def _pull(
         _check_memory(plan, ranks)
         if plan.is_whole:
             cache.begin(key, plan, _origin(options, plan))
-        reports = _fetch_and_agree(plan, ranks, deadline, cache, on_progress)
+        reports = _fetch_and_agree(plan, ranks, deadline, cache, on_progress, options.connection.tls)
     pulled = _pulled(cache, names, reports)
     cache.bound(options.cache_limit_bytes, names)
     return pulled
@@ -205,12 +206,17 @@ def _check_memory(plan: Plan, ranks: RankGroup) -> None:
 
 
 def _fetch_and_agree(
-    plan: Plan, ranks: RankGroup, deadline: Deadline, cache: ColumnCache, on_progress: Callable[[float], None] | None
+    plan: Plan,
+    ranks: RankGroup,
+    deadline: Deadline,
+    cache: ColumnCache,
+    on_progress: Callable[[float], None] | None,
+    tls: TLSFiles,
 ) -> list[dict[str, Any]]:
     error, report = None, {}
     started = time.monotonic()
     try:
-        received = fetch(plan, ranks.rank, deadline, on_progress)
+        received = fetch(plan, ranks.rank, deadline, on_progress, tls)
         if plan.is_whole:
             cache.points = received.arrays[0]
         cache.store(plan.columns, received.arrays[1:])

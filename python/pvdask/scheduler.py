@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pvdask.connection import Connection
 from pvdask.errors import ClusterError, DeadlineError, PvdaskError
 from pvdask.loop import Deadline, LoopThread
+from pvdask.tls import explain
 
 CLOSE_S = 2.0
 """Seconds that a client may take to say goodbye, on top of a deadline that has passed."""
@@ -48,6 +49,7 @@ class SchedulerClient:
 
     def __enter__(self: Self) -> Self:
         self.address = self.connection.address()
+        self.connection.tls.check()
         self._loop = LoopThread().__enter__()
         try:
             self._run(self._connect, f"connecting to the scheduler at {self.address}")
@@ -87,13 +89,27 @@ class SchedulerClient:
                 set_as_default=False,
                 direct_to_workers=True,
                 timeout=self.deadline.remaining_s(),
+                security=self.connection.tls.security(),
                 name="pvdask",
             )
             self._client = client
             await client
+        except (
+            TypeError,
+            RuntimeError,
+        ) as error:  # what distributed raises for an address that its configuration refuses
+            raise ClusterError(
+                f"No connection to the scheduler at {self.address}: {first_line(error)}. An address with tls:// needs TLSCAFile, "
+                "TLSCertificate and TLSKey (or PVDASK_TLS, or dask's own configuration)."
+            ) from None
         except (OSError, ValueError) as error:
             if self.deadline.remaining_s() <= 0:
                 raise DeadlineError(f"connecting to the scheduler at {self.address}", self.deadline.timeout_s) from None
+            if self.connection.tls and "SSL" in str(error):  # TLS 1.3 tells a client so after its handshake
+                raise ClusterError(
+                    f"The scheduler at {self.address} refused our certificate ({first_line(error).rpartition('] ')[2]}); "
+                    f"{self.connection.tls.certificate} is of another authority than the cluster trusts, or has expired."
+                ) from None
             raise ClusterError(
                 f"No scheduler answers at {self.address} ({first_line(error)}); start one with `pvdask cluster`, or "
                 "correct SchedulerFile or SchedulerAddress."
@@ -101,12 +117,22 @@ class SchedulerClient:
 
     async def _probe(self) -> None:
         """Where nothing listens, say so now: distributed's own client tries again until the time is up."""
+        tls = self.connection.tls
+        is_encrypted = self.address.startswith("tls://")
+        if tls and not is_encrypted:
+            raise ClusterError(
+                f"TLS files are named, and the scheduler at {self.address} is not encrypted; nothing is sent to it. Name one "
+                "whose address starts with tls://, or leave the files out."
+            )
         host, _, port = self.address.partition("://")[2].rpartition(":")
         if not (self.address.startswith(("tcp://", "tls://")) and port.isdigit()):
             return
         try:
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            context = tls.context() if tls and is_encrypted else None
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
         except OSError as error:
+            if (reason := explain(error)) is not None:
+                raise ClusterError(f"No connection to the scheduler at {self.address}: {reason}.") from None
             raise ClusterError(
                 f"No scheduler answers at {self.address} ({error.strerror or error}); start one with `pvdask cluster`, or "
                 "correct SchedulerFile or SchedulerAddress."

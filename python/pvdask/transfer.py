@@ -17,6 +17,7 @@ import numpy as np
 from pvdask.errors import ClusterError
 from pvdask.loop import Deadline, LoopThread
 from pvdask.plan import Part, Plan
+from pvdask.tls import TLSFiles
 
 CONCURRENT_PARTS = 3
 """Blocks on their way at a time: enough to keep several workers sending, few enough that little memory is held beside the
@@ -65,7 +66,13 @@ class Received:
         return f"{self.indirect_parts} of {self.n_parts} blocks by way of the scheduler"
 
 
-def fetch(plan: Plan, rank: int, deadline: Deadline, on_progress: Callable[[float], None] | None = None) -> Received:
+def fetch(
+    plan: Plan,
+    rank: int,
+    deadline: Deadline,
+    on_progress: Callable[[float], None] | None = None,
+    tls: TLSFiles | None = None,
+) -> Received:
     """Fetch one rank's blocks.
 
     Parameters
@@ -78,6 +85,8 @@ def fetch(plan: Plan, rank: int, deadline: Deadline, on_progress: Callable[[floa
         By when to be done.
     on_progress : callable, optional
         Called on this thread with the share, 0 to 1, that has come.
+    tls : TLSFiles, optional
+        What this side shows and trusts; by default what dask's own configuration says.
 
     Returns
     -------
@@ -102,7 +111,9 @@ def fetch(plan: Plan, rank: int, deadline: Deadline, on_progress: Callable[[floa
             on_progress(received.bytes_received / total)
 
     with LoopThread() as loop:
-        loop.run(lambda: _fetch_all(plan, parts, received), deadline, "fetching from the workers", tick)
+        loop.run(
+            lambda: _fetch_all(plan, parts, received, tls or TLSFiles()), deadline, "fetching from the workers", tick
+        )
     return received
 
 
@@ -113,8 +124,8 @@ def _allocate(plan: Plan, parts: tuple[Part, ...]) -> list[Array]:
     return [points, *(np.empty(n_rows, spec.dtype) for spec in plan.columns)]
 
 
-async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received) -> None:
-    async with _connections() as rpc:
+async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received, tls: TLSFiles) -> None:
+    async with _connections(tls) as rpc:
         if len(parts) == 1:
             _adopt(received, await _fetch_block(plan, parts[0], rpc, received))
             return
@@ -134,11 +145,10 @@ async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received) ->
 
 
 @asynccontextmanager
-async def _connections() -> AsyncIterator[Any]:
+async def _connections(tls: TLSFiles) -> AsyncIterator[Any]:
     from distributed.core import ConnectionPool
-    from distributed.security import Security
 
-    arguments = Security().get_connection_args("client")
+    arguments = tls.security().get_connection_args("client")
     pool = await ConnectionPool(connection_args=arguments, deserialize=True)
     try:
         yield pool

@@ -7,6 +7,7 @@ from typing import Any
 from pvdask.connection import Connection
 from pvdask.errors import ClusterError
 from pvdask.loop import Deadline, LoopThread
+from pvdask.tls import TLSFiles
 
 WATCH_TIMEOUT_S = 2.0
 """Seconds that a question may take; whoever asks is waiting with the window."""
@@ -35,7 +36,9 @@ def publication(connection: Connection, name: str) -> str:
     address = connection.address()
     with LoopThread() as loop:
         try:
-            answer = loop.run(lambda: _ask(address, name), Deadline(WATCH_TIMEOUT_S), "asking what is published")
+            answer = loop.run(
+                lambda: _ask(address, name, connection.tls), Deadline(WATCH_TIMEOUT_S), "asking what is published"
+            )
         except (OSError, ValueError, RuntimeError) as error:
             raise ClusterError(f"The scheduler at {address} does not answer ({error}).") from error
     if answer["status"] != "OK":
@@ -45,15 +48,14 @@ def publication(connection: Connection, name: str) -> str:
     return str(answer["result"])
 
 
-async def _ask(address: str, name: str) -> dict[str, Any]:
+async def _ask(address: str, name: str, tls: TLSFiles) -> dict[str, Any]:
     from distributed.core import rpc
     from distributed.protocol.pickle import dumps
-    from distributed.security import Security
 
     from pvdask import shipping
     from pvdask.tasks import pickled_once
 
-    arguments = Security().get_connection_args("client")
+    arguments = tls.security().get_connection_args("client")
     async with rpc(address, timeout=WATCH_TIMEOUT_S, connection_args=arguments) as scheduler:
         answer: dict[str, Any] = await scheduler.run_function(
             function=pickled_once(shipping.publication), args=dumps((name,)), kwargs=dumps({}), wait=True

@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from pvdask.arguments import memory_limit, positive_count
+from pvdask.arguments import add_tls, memory_limit, positive_count
 from pvdask.errors import InputError, OptionError
 from pvdask.launch import ClusterHandle, Stack
 from pvdask.launch.dask_cluster import clear_stale_scheduler_file, scheduler_process, wait_for_end
@@ -43,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=positive_count, default=60, metavar="S", help="seconds to wait for the workers (default: 60)"
     )
+    add_tls(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

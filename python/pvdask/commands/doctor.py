@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pvdask.arguments import add_tls
 from pvdask.errors import PvdaskError
 from pvdask.launch import Stack
 from pvdask.launch.health import Check, cluster_checks, local_checks
@@ -19,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler-file", type=Path, metavar="F", help="look at the cluster of this scheduler file as well"
     )
+    add_tls(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

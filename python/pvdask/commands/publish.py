@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from pvdask.arguments import positive_count, positive_seconds
+from pvdask.arguments import add_tls, positive_count, positive_seconds
 from pvdask.connection import Connection
 from pvdask.files import expand
 from pvdask.publishing import Published, publish
@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=positive_seconds, default=60.0, metavar="S", help="seconds to find the scheduler (60)"
     )
+    add_tls(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pvdask.animation import ALL, Animation
-from pvdask.arguments import frame_count, picture_size, positive_count, positive_seconds
+from pvdask.arguments import add_tls, frame_count, picture_size, positive_count, positive_seconds
 from pvdask.launch import Stack, find_paraview
 from pvdask.progress import Progress
 from pvdask.rendering import BY_RANK, RenderJob, render
@@ -63,6 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=positive_seconds, default=3600.0, metavar="S", help="seconds it may take (3600)"
     )
+    add_tls(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pvdask.arguments import port_number, positive_count
+from pvdask.arguments import add_tls, port_number, positive_count
 from pvdask.errors import SetupError
 from pvdask.launch import ServerHandle, Stack, find_paraview
 from pvdask.launch.paraview_install import ParaViewInstall
@@ -36,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--compiled-plugins", action="store_true",
         help="load the compiled Opaque Gaussian as well; a client that does not load it, too, aborts (ParaView 5.11)",
     )  # fmt: skip
+    add_tls(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

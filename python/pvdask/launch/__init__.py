@@ -22,6 +22,7 @@ from pvdask.launch.paraview_install import ParaViewInstall, find_paraview
 from pvdask.launch.processes import ManagedProcess, stop_signals_held
 from pvdask.launch.runs import BatchDeadlineError, CompletedBatch, run_to_end
 from pvdask.launch.server_process import LOOPBACK, server_command, wait_until_accepting
+from pvdask.tls import TLSFiles
 
 __all__ = [
     "BatchDeadlineError",
@@ -135,7 +136,7 @@ class Stack:
         hostfile: Path | None = None,
         timeout_s: float = 60,
     ) -> ClusterHandle:
-        """Start a dask-mpi cluster and wait for its workers.
+        """Start a dask-mpi cluster and wait for its workers; it speaks TLS alone where PVDASK_TLS names a folder.
 
         Parameters
         ----------
@@ -156,7 +157,8 @@ class Stack:
         ClusterError
             The cluster ended, or the time did, before all workers were there.
         """
-        shape = ClusterShape(n_workers, threads, interface, memory_limit, hostfile)
+        shape = ClusterShape(n_workers, threads, interface, memory_limit, hostfile, TLSFiles.of_environment())
+        shape.tls.check()
         workdir = Path(tempfile.mkdtemp(prefix="cluster-", dir=self.folder))
         path = (scheduler_file or workdir / "scheduler.json").absolute()
         clear_stale_scheduler_file(path)

@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from pvdask.errors import ClusterError, InputError
 from pvdask.launch.environment import mpi_command, mpi_environment, thread_limits
 from pvdask.launch.markers import carries_marker, marked_processes
 from pvdask.launch.processes import ManagedProcess
+from pvdask.tls import TLSFiles
 
 _Answer = TypeVar("_Answer")
 _POLL_S = 0.1
@@ -42,6 +43,8 @@ class ClusterShape:
         Memory of a worker, as dask writes it (``"2GB"``, ``"0.5"`` of the machine's, ``"auto"``).
     hostfile : Path, optional
         MPI hostfile: the hosts to start on.
+    tls : TLSFiles
+        What scheduler and workers show and trust; with it they speak nothing but TLS.
     """
 
     n_workers: int
@@ -49,6 +52,7 @@ class ClusterShape:
     interface: str | None = "lo"
     memory_limit: str | None = None
     hostfile: Path | None = None
+    tls: TLSFiles = field(default_factory=TLSFiles)
 
     @property
     def on_one_host(self) -> bool:
@@ -67,6 +71,7 @@ class ClusterShape:
             "--dashboard-address": f"{host}:0",  # --no-dashboard drops the pages but still takes the port
             "--interface": self.interface,
             "--memory-limit": self.memory_limit,
+            "--protocol": "tls" if self.tls else None,
         }
         words = [word for name, value in options.items() if value is not None for word in (name, value)]
         # By way of mpi4py: a rank that fails ends all, where the others would wait for it in a barrier for ever.
@@ -79,6 +84,7 @@ class ClusterShape:
         environment.update(thread_limits(self.n_workers + 1, threads=self.threads))
         # Without it Open MPI ends the whole cluster when one worker is lost, from which dask would recover.
         environment.setdefault("OMPI_MCA_orte_enable_recovery", "1")
+        environment.update(self.tls.cluster_environment() if self.tls else {})
         return environment
 
 
@@ -122,10 +128,9 @@ def ask_scheduler(address: str, question: Callable[[Any], Awaitable[_Answer]], t
     """
     # Imported here as it takes a second, and most commands never ask.
     from distributed.core import rpc
-    from distributed.security import Security
 
     async def ask() -> _Answer:
-        connection_args = Security().get_connection_args("scheduler")
+        connection_args = TLSFiles.of_environment().security().get_connection_args("client")
         async with rpc(address, timeout=timeout_s, connection_args=connection_args) as scheduler:
             return await question(scheduler)
 
