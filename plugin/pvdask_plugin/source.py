@@ -13,6 +13,7 @@ from vtkmodules.vtkCommonCore import vtkDataArraySelection
 from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData, vtkTable
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandDrivenPipeline
 
+from pvdask import log
 from pvdask.cache import ColumnCache
 from pvdask.errors import PvdaskError
 from pvdask.options import SourceOptions
@@ -177,7 +178,9 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         # An exception here would leave ParaView with a partial picture and exit status 0, so it is told in its place.
         try:
             pulled = self._pull_together(self._step(outInfo.GetInformationObject(0), output))
-            agree(VtkRanks(), _fill(output, pulled))
+            with log.step(VtkRanks().rank, "hand over to VTK") as sizes:
+                agree(VtkRanks(), _fill(output, pulled))
+                sizes["rows"] = len(pulled.points)
             self._tell(pulled)
         except Exception as error:
             self._fail(error, output)

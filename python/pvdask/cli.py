@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from pvdask import log
 from pvdask.arguments import use_tls
 from pvdask.errors import PvdaskError
 from pvdask.version import __version__
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(namespace.command.run(namespace))
     except PvdaskError as error:
         print(f"pvdask: error: {error}", file=sys.stderr)
-        if os.environ.get("PVDASK_LOG", "").lower() == "debug":
+        if log.is_on():
             raise
         return 1
     except KeyboardInterrupt:

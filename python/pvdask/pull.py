@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pvdask import memory
+from pvdask import log, memory
 from pvdask.cache import Array, ColumnCache
 from pvdask.cluster import Cluster
 from pvdask.loop import Deadline
@@ -188,8 +188,11 @@ def _share_plan(
         try:
             from pvdask.planning import make_plan  # imports pandas, which ranks other than 0 do without
 
-            cluster.__enter__()
-            payload = make_plan(cluster, options, ranks.size, cache, missing).to_bytes()
+            with log.step(0, "connect"):
+                cluster.__enter__()
+            with log.step(0, "plan, and arrays made on the workers") as sizes:
+                payload = make_plan(cluster, options, ranks.size, cache, missing).to_bytes()
+                sizes["bytes of plan"] = len(payload)
         except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
             error = describe(caught)
     return Plan.from_bytes(share(ranks, payload, error))
@@ -216,7 +219,9 @@ def _fetch_and_agree(
     error, report = None, {}
     started = time.monotonic()
     try:
-        received = fetch(plan, ranks.rank, deadline, on_progress, tls)
+        with log.step(ranks.rank, "fetch") as sizes:
+            received = fetch(plan, ranks.rank, deadline, on_progress, tls)
+            sizes |= {"bytes received": received.bytes_received, "bytes copied": received.bytes_copied}
         if plan.is_whole:
             cache.points = received.arrays[0]
         cache.store(plan.columns, received.arrays[1:])

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pvdask.arguments import add_tls
+from pvdask.error_report import check_new, write_report
 from pvdask.errors import PvdaskError
 from pvdask.launch import Stack
 from pvdask.launch.health import Check, cluster_checks, local_checks
@@ -19,6 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
         "--scheduler-file", type=Path, metavar="F", help="look at the cluster of this scheduler file as well"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="also write what was found to a new file, to attach to an issue"
     )
     add_tls(parser)
 
@@ -36,21 +40,25 @@ def run(arguments: argparse.Namespace) -> int:
     int
         0 if all is well, else 1.
     """
-    all_well = True
+    if arguments.report is not None:
+        check_new(arguments.report)
+    results = []
     with Stack() as stack:
         for check in local_checks(stack):
-            all_well &= _show(check)
+            results.append(_show(check))
         if arguments.scheduler_file is not None:
             for check in cluster_checks(arguments.scheduler_file):
-                all_well &= _show(check)
-    return 0 if all_well else 1
+                results.append(_show(check))
+    if arguments.report is not None:
+        write_report(arguments.report, [line for _, line in results])
+        print(f"wrote {arguments.report}: read it before you attach it to an issue")
+    return 0 if all(is_well for is_well, _ in results) else 1
 
 
-def _show(check: Check) -> bool:
+def _show(check: Check) -> tuple[bool, str]:
     try:
-        finding = check.look()
+        is_well, line = True, f"✓ {check.title}: {check.look()}"
     except PvdaskError as error:
-        print(f"✗ {check.title}: {error}", flush=True)
-        return False
-    print(f"✓ {check.title}: {finding}", flush=True)
-    return True
+        is_well, line = False, f"✗ {check.title}: {error}"
+    print(line, flush=True)
+    return is_well, line

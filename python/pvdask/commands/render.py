@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from pvdask import log
 from pvdask.animation import ALL, Animation
 from pvdask.arguments import add_tls, frame_count, picture_size, positive_count, positive_seconds
 from pvdask.launch import Stack, find_paraview
@@ -128,7 +128,7 @@ class FrameProgress:
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
-        self._is_debug = os.environ.get("PVDASK_LOG", "").lower() == "debug"
+        self._is_debug = log.is_on()
 
     def __enter__(self) -> FrameProgress:
         return self
