@@ -40,7 +40,7 @@ MAY_IMPORT_DASK_LAZILY = {
 }
 """The modules of the source's path that talk to Dask; another one has to be thought over, and named here."""
 
-ON_WORKERS = {"pvdask.columns", "pvdask.series", "pvdask.sampling", "pvdask.expressions.evaluation"}
+ON_WORKERS = {"pvdask.binning", "pvdask.columns", "pvdask.series", "pvdask.sampling", "pvdask.expressions.evaluation"}
 WORKERS_HAVE = {"numpy", "pandas", "pyarrow"}
 
 

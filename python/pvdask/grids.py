@@ -128,7 +128,9 @@ def edges_of(low: Sequence[float], high: Sequence[float], dimensions: Sequence[i
     spacings = [(top - bottom) / n for bottom, top, n in zip(low, high, dimensions, strict=True)]
     if not all(map(math.isfinite, spacings)):
         raise InputError(f"Positions go from {_joined(low)} to {_joined(high)}, too far apart for a grid; give Bounds.")
-    is_flat = [not bottom < bottom + spacing < math.inf for bottom, spacing in zip(low, spacings, strict=True)]
+    # Edges have to differ: bins of less than a few roundings are none.
+    ulps = [math.ulp(max(abs(bottom), abs(top))) for bottom, top in zip(low, high, strict=True)]
+    is_flat = [spacing < 4 * ulp for spacing, ulp in zip(spacings, ulps, strict=True)]
     width = max((spacing for spacing, flat in zip(spacings, is_flat, strict=True) if not flat), default=1.0)
     ends = []
     for bottom, top, n, flat in zip(low, high, dimensions, is_flat, strict=True):
