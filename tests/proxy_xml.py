@@ -58,8 +58,11 @@ def read_proxies(*texts: str) -> dict[str, Proxy]:
 
 PROXIES = read_proxies(*(path.read_text(encoding="utf-8") for path in XML_FILES))
 SOURCE = PROXIES["DaskDataFrameSource"]
-SOURCES = [proxy for proxy in PROXIES.values() if "Input" not in proxy.properties]
-FILTERS = [proxy for proxy in PROXIES.values() if "Input" in proxy.properties]
+GRIDS = [proxy for proxy in PROXIES.values() if "Dimensions" in proxy.properties]
+SOURCES = [proxy for proxy in PROXIES.values() if "Input" not in proxy.properties and proxy not in GRIDS]
+FILTERS = [proxy for proxy in PROXIES.values() if "Input" in proxy.properties or proxy in GRIDS]
+"""Those whose class has defaults of its own; what a source holds is parsed by `SourceOptions`."""
+
 every_proxy = pytest.mark.parametrize("proxy", PROXIES.values(), ids=lambda proxy: proxy.name)
 every_source = pytest.mark.parametrize("proxy", SOURCES, ids=lambda proxy: proxy.name)
 every_filter = pytest.mark.parametrize("proxy", FILTERS, ids=lambda proxy: proxy.name)
@@ -67,14 +70,24 @@ every_setting = pytest.mark.parametrize("name", SOURCE.settable())
 
 
 def default_of(element: ElementTree.Element) -> Any:
-    """Its default in the type with which ParaView calls the setter."""
+    """Its default in the type with which ParaView calls the setter; a tuple where it has several elements."""
     text = element.attrib["default_values"]
-    return NUMBERS[element.tag](text) if element.tag in NUMBERS else text
+    if element.tag not in NUMBERS:
+        return text
+    values = tuple(map(NUMBERS[element.tag], text.split()))
+    return values[0] if len(values) == 1 else values
+
+
+def call_setter(made: Any, element: ElementTree.Element, value: Any) -> None:
+    """Set a property as ParaView does."""
+    getattr(made, element.attrib["command"])(*(value if isinstance(value, tuple) else (value,)))
 
 
 def another(element: ElementTree.Element) -> Any:
     """A value that is not the default, from its domain where it has one."""
     default = default_of(element)
+    if isinstance(default, tuple):
+        return tuple(value + 1 for value in default)
     if isinstance(default, str):
         return f"other{default}"
     top = next((float(domain.attrib["max"]) for domain in element if "max" in domain.attrib), None)

@@ -295,6 +295,44 @@ def series_of(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     return frame[name]
 
 
+def position_of(series: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Get a column as numbers to make positions of.
+
+    Parameters
+    ----------
+    series : pandas.Series
+        n rows.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): of the column's own type where that is one of NumPy's, else float64, NaN where a value is missing.
+    """
+    is_plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb"
+    return series.to_numpy() if is_plain else to_numbers(series, np.dtype("f8"))
+
+
+def from_spherical(longitude: Any, latitude: Any, distance: Any = 1.0) -> list[np.ndarray[Any, Any]]:
+    """Make Cartesian positions of spherical ones.
+
+    Parameters
+    ----------
+    longitude, latitude : numpy.ndarray
+        Degrees.
+    distance : numpy.ndarray or float, optional
+        In any unit.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        x, y and z, float64, in the unit of the distance.
+    """
+    longitude, latitude = np.radians(np.asarray(longitude, "f8")), np.radians(np.asarray(latitude, "f8"))
+    with np.errstate(invalid="ignore"):
+        across = distance * np.cos(latitude)
+        return [across * np.cos(longitude), across * np.sin(longitude), distance * np.sin(latitude)]
+
+
 def _is_all_finite(points: np.ndarray[Any, Any]) -> bool:
     """Whether no value is NaN or infinite; eight times as fast as a mask of rows, and nearly always the answer is yes."""
     return not points.size or bool(np.isfinite(points.min()) and np.isfinite(points.max()))
@@ -304,9 +342,9 @@ def _points(frame: pd.DataFrame, request: Request) -> np.ndarray[Any, Any]:
     """Interleave two or three columns; a missing or overflowing value becomes one that is not finite."""
     # Memory that is new is touched once, block by block, while it is in the cache: three passes take three times as long.
     points = np.empty((len(frame) if request["positions"] else 0, 3), np.dtype(request["point_dtype"]))
-    axes = [_position(series_of(frame, name)) for name in request["positions"]]
+    axes = [position_of(series_of(frame, name)) for name in request["positions"]]
     if request["coordinates"] == SPHERICAL and axes:
-        axes = _from_spherical(*axes)
+        axes = from_spherical(*axes)
     with np.errstate(over="ignore"):
         for start in range(0, len(points), BLOCK_ROWS):
             block = points[start : start + BLOCK_ROWS]
@@ -314,19 +352,6 @@ def _points(frame: pd.DataFrame, request: Request) -> np.ndarray[Any, Any]:
             for axis, values in enumerate(axes):
                 block[:, axis] = values[start : start + BLOCK_ROWS]
     return points
-
-
-def _position(series: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    is_plain = isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb"
-    return series.to_numpy() if is_plain else to_numbers(series, np.dtype("f8"))
-
-
-def _from_spherical(longitude: Any, latitude: Any, distance: Any = 1.0) -> list[np.ndarray[Any, Any]]:
-    """Cartesian positions of a longitude and a latitude in degrees, and a distance in any unit; in double precision."""
-    longitude, latitude = np.radians(np.asarray(longitude, "f8")), np.radians(np.asarray(latitude, "f8"))
-    with np.errstate(invalid="ignore"):
-        across = distance * np.cos(latitude)
-        return [across * np.cos(longitude), across * np.sin(longitude), distance * np.sin(latitude)]
 
 
 def _array(

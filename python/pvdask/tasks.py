@@ -326,10 +326,10 @@ def _registered() -> Iterator[None]:
     """Within, functions of the modules that run on workers are pickled whole."""
     import cloudpickle
 
-    from pvdask import columns, sampling, series, shipping
+    from pvdask import binning, columns, sampling, series, shipping
     from pvdask.expressions import WORKER_MODULES
 
-    modules = [*WORKER_MODULES, columns, sampling, series, shipping, sys.modules["pvdask.errors"]]
+    modules = [*WORKER_MODULES, binning, columns, sampling, series, shipping, sys.modules["pvdask.errors"]]
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
