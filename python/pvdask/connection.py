@@ -14,6 +14,10 @@ from pvdask.errors import InputError, OptionError
 MAXIMUM_SCHEDULER_FILE_BYTES = 1 << 20
 
 
+SCHEDULER_FILE_VARIABLE = "PVDASK_SCHEDULER_FILE"
+"""Names the scheduler file where no property does."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """Where the scheduler is.
@@ -55,7 +59,7 @@ class Connection:
             return self
         return replace(
             self,
-            scheduler_file=environment.get("PVDASK_SCHEDULER_FILE", ""),
+            scheduler_file=environment.get(SCHEDULER_FILE_VARIABLE, ""),
             scheduler_address=environment.get("PVDASK_SCHEDULER_ADDRESS", ""),
         )
 
