@@ -15,15 +15,15 @@ from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandD
 
 from pvdask import log
 from pvdask.cache import ColumnCache
+from pvdask.choices import Choices
 from pvdask.errors import PvdaskError
 from pvdask.options import SourceOptions
-from pvdask.origin import ARRAY
 from pvdask.ranks import AgreedError, agree, describe
 from pvdask.timesteps import nearest_step
 from pvdask_plugin.live import Watch
 from pvdask_plugin.messages import show_error
+from pvdask_plugin.output import add_radius, extent, fill, list_columns, tell
 from pvdask_plugin.properties import SourceProperties
-from pvdask_plugin.vtk_data import fill_poly_data, fill_table, string_array
 from pvdask_plugin.vtk_ranks import VtkRanks, hold_collection
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         self._selection.AddObserver("ModifiedEvent", lambda *_: _modified(myself))
         self._offered: set[str] = set()
         self._catalogue: Any = None
+        self._choices = Choices()
         self._looked_at: Any = None
         self._steps: tuple[float, ...] = ()
         self._steps_error = ""
@@ -179,8 +180,9 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         try:
             pulled = self._pull_together(self._step(outInfo.GetInformationObject(0), output))
             with log.step(VtkRanks().rank, "hand over to VTK") as sizes:
-                agree(VtkRanks(), _fill(output, pulled))
+                add_radius(output, agree(VtkRanks(), fill(output, pulled), extent(output)))
                 sizes["rows"] = len(pulled.points)
+            tell(output, pulled, VtkRanks().rank)
             self._tell(pulled)
         except Exception as error:
             self._fail(error, output)
@@ -213,7 +215,8 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
     def _options(self) -> SourceOptions:
         count = self._selection.GetNumberOfArrays()
         names = [self._selection.GetArrayName(index) for index in range(count)]
-        return SourceOptions.from_properties(self._properties, [n for n in names if self._selection.ArrayIsEnabled(n)])
+        properties = self._choices.settle(self._properties)
+        return SourceOptions.from_properties(properties, [n for n in names if self._selection.ArrayIsEnabled(n)])
 
     def _tell_steps(self, information: Any) -> None:
         """Tell ParaView the time steps, which are the same on all ranks."""
@@ -237,6 +240,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
     def _look_around(self) -> None:
         """Fill the drop-downs; an error is left for RequestData, which meets it again, to tell."""
         self._catalogue = None
+        self._choices.forget()
         self._steps, self._steps_error, self._is_timed = (), "", False
         try:
             options = self._agreed_options()
@@ -245,34 +249,20 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
             from pvdask.catalogue import look_around
             from pvdask.timesteps import time_steps
 
-            self._catalogue = look_around(options.connection, options.dataset, VtkRanks(), options.files)
+            found = self._catalogue = look_around(options.connection, options.dataset, VtkRanks(), options.files)
+            place = (options.connection.scheduler_file, options.connection.scheduler_address, options.files)
+            self._choices.look(found, (*place, found.dataset), self._properties)
         except PvdaskError as error:
             self._status = f"Error: {error}"
             return
+        options = self._options()
         try:
             self._steps = time_steps(options, VtkRanks()) if options.time_column else ()
         except PvdaskError as error:
             self._steps_error = describe(error)
         self._is_timed = bool(options.time_column)
-        offered = self._catalogue.offered()
-        if offered:
-            self._offer(offered)
-
-    def _offer(self, offered: list[tuple[str, bool]]) -> None:
-        """Make the array selection match the columns; what a state file, a script or the user chose stays.
-
-        A column that was named and is not there stays for one pull, which tells it; one of the dataset before goes at once.
-        """
-        columns = dict(offered)
-        count = self._selection.GetNumberOfArrays()
-        present = [self._selection.GetArrayName(index) for index in range(count)]
-        named = [name for name in present if name not in self._offered]
-        for name in present:
-            if name not in columns and name not in named:
-                self._selection.RemoveArrayByName(name)
-        for name, is_on in columns.items():
-            self._selection.AddArray(name, is_on and not named)
-        self._offered = {*columns, *named}
+        if offered := dict(found.offered()):
+            self._offered = list_columns(self._selection, offered, self._offered)
 
     def _position_info(self, axis: int) -> list[str]:
         return self._catalogue.position_choices(axis) if self._catalogue else []
@@ -298,16 +288,3 @@ def _modified(reference: weakref.ref[DaskDataFrameSource]) -> None:
     source = reference()
     if source is not None:
         source.Modified()
-
-
-def _fill(output: vtkDataObject, pulled: Pulled) -> str | None:
-    """Hand the arrays to VTK; gives the error, out of memory for instance, for the ranks to agree on."""
-    try:
-        if output.IsA("vtkTable"):
-            fill_table(output, pulled.columns, pulled.specs)
-        else:
-            fill_poly_data(output, pulled.points, pulled.columns, pulled.specs)
-        output.GetFieldData().AddArray(string_array(ARRAY, [pulled.origin.to_json()]))
-    except Exception as error:
-        return describe(error)
-    return None

@@ -79,6 +79,20 @@ def port_number(text: str) -> int:
     return int(text)
 
 
+def host_and_port(text: str) -> tuple[str, int]:
+    """Parse ``HOST:PORT``.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is none.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or host.startswith("-") or re.search(r"[\s/@]", host):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address: give HOST:PORT, such as 127.0.0.1:11111")
+    return host.strip("[]"), port_number(port)
+
+
 def memory_limit(text: str) -> str:
     """Check the memory limit of a worker, and leave it as it is written, which is how dask-mpi wants it.
 

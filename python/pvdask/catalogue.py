@@ -95,7 +95,7 @@ def look_around(connection: Connection, dataset: str, ranks: RankGroup, files: S
     connection : Connection
         Where the scheduler is.
     dataset : str
-        The dataset to look at; empty for the only one, if there is only one.
+        The dataset to look at; empty for the first by name.
     ranks : RankGroup
         All ranks call this; rank 0 alone asks.
     files : sequence of str, optional
@@ -133,7 +133,7 @@ def _look_around(connection: Connection, dataset: str) -> tuple[list[str], str, 
 
     with Cluster(connection) as cluster:
         datasets = cluster.datasets()
-        name = dataset or (datasets[0] if len(datasets) == 1 else "")
+        name = dataset or (datasets[0] if datasets else "")
         if name not in datasets:
             return datasets, "", []
         try:

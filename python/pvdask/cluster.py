@@ -55,7 +55,7 @@ class Cluster(SchedulerClient):
         Parameters
         ----------
         name : str
-            Name that it was published under; empty where exactly one is published.
+            Name that it was published under; empty for the first by name, which is what a drop-down shows.
 
         Returns
         -------
@@ -169,8 +169,8 @@ class Cluster(SchedulerClient):
     async def _look_up(self, name: str) -> tuple[str, Any]:
         published = list(await self._client.list_datasets())
         by_text = {str(key): key for key in published}
-        if not name and len(published) == 1:
-            name = str(published[0])
+        if not name and by_text:
+            name = min(by_text)
         if name not in by_text:
             names = ", ".join(sorted(map(repr, by_text))) or "nothing"
             wanted = f"No dataset {name!r} is published" if name else "No dataset is named"

@@ -15,6 +15,10 @@ from pvdask.tls import TLSFiles
 MAXIMUM_SCHEDULER_FILE_BYTES = 1 << 20
 
 
+SCHEDULER_FILE_VARIABLE = "PVDASK_SCHEDULER_FILE"
+"""Names the scheduler file where no property does."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """Where the scheduler is.
@@ -61,7 +65,7 @@ class Connection:
         return replace(
             self,
             tls=tls,
-            scheduler_file=environment.get("PVDASK_SCHEDULER_FILE", ""),
+            scheduler_file=environment.get(SCHEDULER_FILE_VARIABLE, ""),
             scheduler_address=environment.get("PVDASK_SCHEDULER_ADDRESS", ""),
         )
 

@@ -88,6 +88,22 @@ class Pulled:
             f"{figures['bytes_received'] / 1e6:,.1f} MB received"
         )
 
+    def details(self) -> str:
+        """What the Information panel shows.
+
+        Returns
+        -------
+        str
+            Rows, those left out, bytes and the way they took.
+        """
+        figures = self.figures()
+        paths = "; ".join(dict.fromkeys(str(report["path"]) for report in self.reports))
+        return (
+            f"{figures['rows']:,} of {figures['total_rows']:,} rows on {len(self.reports)} rank(s), "
+            f"{figures['dropped_rows']:,} dropped; {figures['bytes_received']:,} bytes received, "
+            f"{figures['bytes_copied']:,} copied; {paths}"
+        )
+
 
 def pull(
     options: SourceOptions,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from pvdask.arguments import add_tls, port_number, positive_count
-from pvdask.errors import SetupError
+from pvdask.arguments import add_tls, host_and_port, port_number, positive_count
+from pvdask.connection import SCHEDULER_FILE_VARIABLE
+from pvdask.errors import OptionError, SetupError
 from pvdask.launch import ServerHandle, Stack, find_paraview
 from pvdask.launch.paraview_install import ParaViewInstall
 from pvdask.launch.server_process import can_bind
@@ -25,13 +27,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-n", "--ranks", dest="n_ranks", type=positive_count, required=True, metavar="RANKS", help="MPI ranks"
     )
     parser.add_argument(
-        "--port", type=port_number, default=_PARAVIEW_PORT, metavar="P",
+        "--port", type=port_number, metavar="P",
         help=f"port to listen on, 0 for a free one (default: {_PARAVIEW_PORT})",
     )  # fmt: skip
     parser.add_argument(
         "--bind", metavar="HOST",
         help="address to listen on, from ParaView 5.13 on (default: 127.0.0.1; 5.11 listens on all interfaces)",
     )  # fmt: skip
+    parser.add_argument(
+        "--connect-to", type=host_and_port, metavar="HOST:PORT",
+        help="reverse connection: listen on no port, but connect to a ParaView that waits for its server there",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scheduler-file",
+        metavar="F",
+        help="scheduler file that a new Dask DataFrame Source takes where none is named",
+    )
     parser.add_argument(
         "--compiled-plugins", action="store_true",
         help="load the compiled Opaque Gaussian as well; a client that does not load it, too, aborts (ParaView 5.11)",
@@ -55,10 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
     Raises
     ------
     OptionError
-        An address to listen on is named, and this ParaView listens on all.
+        An address to listen on is named, and this ParaView listens on all; or together with a client to connect to.
     SetupError
         ParaView cannot be used, the port is taken, or the server failed.
     """
+    if arguments.connect_to and (arguments.port is not None or arguments.bind):
+        raise OptionError(
+            "--connect-to", "a server that connects to its client listens on no port: leave --port and --bind out."
+        )
     install = find_paraview()
     ready = stopping = False
 
@@ -69,9 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with Stack(on_line=show) as stack:
             try:
-                server = stack.start_server(
-                    install, arguments.n_ranks, arguments.port, bind=arguments.bind, compiled=arguments.compiled_plugins
-                )
+                server = _start(stack, install, arguments)
                 ready = True
                 _announce(server, install, arguments)
                 _wait(server)
@@ -84,7 +97,39 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _start(stack: Stack, install: ParaViewInstall, arguments: argparse.Namespace) -> ServerHandle:
+    client, port = arguments.connect_to or (None, _PARAVIEW_PORT if arguments.port is None else arguments.port)
+    return stack.start_server(
+        install,
+        arguments.n_ranks,
+        port,
+        bind=arguments.bind,
+        client=client,
+        compiled=arguments.compiled_plugins,
+        env=scheduler_environment(arguments.scheduler_file),
+    )
+
+
+def scheduler_environment(scheduler_file: str | None) -> dict[str, str]:
+    """What to add to a server's environment, so that its sources find the scheduler.
+
+    Parameters
+    ----------
+    scheduler_file : str or None
+        Path of a scheduler file, which need not be there yet.
+
+    Returns
+    -------
+    dict of str to str
+        One variable, or none.
+    """
+    return {SCHEDULER_FILE_VARIABLE: str(Path(scheduler_file).absolute())} if scheduler_file else {}
+
+
 def _announce(server: ServerHandle, install: ParaViewInstall, arguments: argparse.Namespace) -> None:
+    if arguments.connect_to:
+        print(f"ready: pvserver on {arguments.n_ranks} rank(s), connected to {server.host}:{server.port}", flush=True)
+        return
     host = arguments.bind or server.host
     print(f"ready: pvserver on {arguments.n_ranks} rank(s) at {host}:{server.port}", flush=True)
     hints = [

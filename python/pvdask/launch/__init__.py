@@ -21,7 +21,7 @@ from pvdask.launch.markers import end_marked, new_marker
 from pvdask.launch.paraview_install import ParaViewInstall, find_paraview
 from pvdask.launch.processes import ManagedProcess, stop_signals_held
 from pvdask.launch.runs import BatchDeadlineError, CompletedBatch, run_to_end
-from pvdask.launch.server_process import LOOPBACK, server_command, wait_until_accepting
+from pvdask.launch.server_process import LOOPBACK, server_command, wait_until_accepting, wait_until_connected
 from pvdask.tls import TLSFiles
 
 __all__ = [
@@ -181,21 +181,21 @@ class Stack:
         port: int | None = None,
         *,
         bind: str | None = None,
+        client: str | None = None,
         compiled: bool = False,
+        env: Mapping[str, str] | None = None,
         timeout_s: float = 60,
     ) -> ServerHandle:
-        """Start pvserver with the plugin and wait until it accepts a client.
+        """Start pvserver with the plugin and wait until it accepts a client, or has reached the one that waits.
 
         Parameters
         ----------
-        install : ParaViewInstall
-            The ParaView to start.
-        n_ranks : int
-            MPI ranks.
-        port : int, optional
-            Port to listen on. Default: one the system picks.
-        bind : str, optional
-            Address to listen on, from ParaView 5.13 on. Default: loopback there; 5.11 listens on all interfaces.
+        install, n_ranks, port, bind, client
+            See `server_command`. Default of `bind`: loopback from ParaView 5.13 on; 5.11 listens on all interfaces.
+        compiled : bool, optional
+            Whether the compiled plugins are loaded; see `paraview_environment`.
+        env : mapping, optional
+            What to add to the environment.
         timeout_s : float
             How long to wait for it, in seconds.
 
@@ -204,10 +204,13 @@ class Stack:
         SetupError, OptionError
             The port is taken, pvserver ended or did not get so far in time, or it cannot `bind`.
         """
-        command = server_command(install, n_ranks, port or 0, bind)
-        environment = self.environment(install, n_ranks, compiled=compiled)
+        command = server_command(install, n_ranks, port or 0, bind, client)
+        environment = {**self.environment(install, n_ranks, compiled=compiled), **(env or {})}
         process = self.start(command, env=environment, name="pvserver", keep_lines=_LOG_LINES)
-        return ServerHandle(LOOPBACK, wait_until_accepting(process, timeout_s), process)
+        if client is None:
+            return ServerHandle(LOOPBACK, wait_until_accepting(process, timeout_s), process)
+        wait_until_connected(process, f"{client}:{port}", timeout_s)
+        return ServerHandle(client, port or 0, process)
 
     def run_batch(
         self,

@@ -1,0 +1,178 @@
+"""The output of the source: arrays, and what ParaView takes as the first radius and the first colour of new points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from vtkmodules.vtkCommonCore import vtkDataArraySelection, vtkDoubleArray
+from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData
+
+from pvdask.choices import match_columns
+from pvdask.options import PARTITION_ID_ARRAY, ROW_ID_ARRAY
+from pvdask.origin import ARRAY
+from pvdask.plan import ColumnSpec
+from pvdask.ranks import describe
+from pvdask_plugin.vtk_data import fill_poly_data, fill_table, string_array
+
+if TYPE_CHECKING:
+    from pvdask.pull import Pulled
+
+LAST_PULL_ARRAY = "last pull"
+RADIUS_ARRAY = "pvdask:radius"
+"""A field array of two values, 0 and twice the radius: the middle of its range is what the XML takes for the first radius."""
+
+_SHARE_OF_SPACING = 0.1
+_SHARE_OF_EXTENT = 1e-3
+
+
+def fill(output: vtkDataObject, pulled: Pulled) -> str | None:
+    """Hand the arrays to VTK.
+
+    Parameters
+    ----------
+    output : vtkDataObject
+        Points or a table; filled.
+    pulled : Pulled
+        This rank's share.
+
+    Returns
+    -------
+    str or None
+        The error, out of memory for instance, for the ranks to agree on.
+    """
+    try:
+        if output.IsA("vtkTable"):
+            fill_table(output, pulled.columns, pulled.specs)
+        else:
+            fill_poly_data(output, pulled.points, pulled.columns, pulled.specs)
+            choose_scalars(output, pulled.specs)
+        output.GetFieldData().AddArray(string_array(ARRAY, [pulled.origin.to_json()]))
+    except Exception as error:
+        return describe(error)
+    return None
+
+
+def tell(output: vtkDataObject, pulled: Pulled, rank: int) -> None:
+    """Add what the pull did to the output, where the Information panel shows it.
+
+    The panel of properties learns it too late: ParaView asks for information properties before it updates the data (5.11).
+
+    Parameters
+    ----------
+    output : vtkDataObject
+        Gets a field array of one text.
+    pulled : Pulled
+        What was pulled.
+    rank : int
+        This rank; the panel shows all ranks' texts one after the other, so that only rank 0 says anything.
+    """
+    output.GetFieldData().AddArray(string_array(LAST_PULL_ARRAY, [pulled.details()] if rank == 0 else []))
+
+
+def list_columns(selection: vtkDataArraySelection, offered: dict[str, bool], known: set[str]) -> set[str]:
+    """Make the list of columns match a dataset, see `pvdask.choices.match_columns`.
+
+    Parameters
+    ----------
+    selection : vtkDataArraySelection
+        The list; changed.
+    offered : dict of str to bool
+        The dataset's columns, and whether each is on by default.
+    known : set of str
+        What this returned the last time.
+
+    Returns
+    -------
+    set of str
+        The names in the list.
+    """
+    present = [selection.GetArrayName(index) for index in range(selection.GetNumberOfArrays())]
+    ticked = {name: bool(selection.ArrayIsEnabled(name)) for name in present}
+    matched = match_columns(offered, ticked, known)
+    for name in ticked.keys() - matched.keys():
+        selection.RemoveArrayByName(name)
+    for name, is_on in matched.items():
+        selection.AddArray(name, is_on)
+    return set(matched)
+
+
+def choose_scalars(output: vtkPolyData, specs: Sequence[ColumnSpec]) -> None:
+    """Make the first column the active scalars, which is what ParaView colours new points by.
+
+    Fractions go before whole numbers, which may be ids, and those before codes; row ids are no choice.
+
+    Parameters
+    ----------
+    output : vtkPolyData
+        Has an array for each of the columns.
+    specs : sequence of ColumnSpec
+        The columns, in order.
+    """
+    columns = [spec for spec in specs if spec.name not in (PARTITION_ID_ARRAY, ROW_ID_ARRAY)]
+    first = min(columns, key=lambda spec: (spec.labels is not None, np.dtype(spec.dtype).kind != "f"), default=None)
+    if first is not None:
+        output.GetPointData().SetActiveScalars(first.name)
+
+
+def extent(output: vtkDataObject) -> dict[str, Any]:
+    """How many points this rank has, and within which bounds.
+
+    Parameters
+    ----------
+    output : vtkDataObject
+        Points, or a table, which has none.
+
+    Returns
+    -------
+    dict
+        As JSON can hold it; empty where there are no points.
+    """
+    n_points = output.GetNumberOfPoints() if output.IsA("vtkPolyData") else 0
+    return {"n_points": n_points, "bounds": list(output.GetBounds())} if n_points else {}
+
+
+def add_radius(output: vtkDataObject, extents: Sequence[dict[str, Any]]) -> None:
+    """Add the field array that a new representation takes its radius from.
+
+    Parameters
+    ----------
+    output : vtkDataObject
+        Points get it, on every rank; a table does not.
+    extents : sequence of dict
+        All ranks', see `extent`.
+    """
+    if not output.IsA("vtkPolyData"):
+        return
+    array = vtkDoubleArray()
+    array.SetName(RADIUS_ARRAY)
+    for value in (0.0, 2 * radius(extents)):
+        array.InsertNextValue(value)
+    output.GetFieldData().AddArray(array)
+
+
+def radius(extents: Sequence[dict[str, Any]]) -> float:
+    """A tenth of the mean distance between points, so that few hide each other; a thousandth of the extent at least.
+
+    Parameters
+    ----------
+    extents : sequence of dict
+        All ranks', see `extent`.
+
+    Returns
+    -------
+    float
+        In the units of the positions; 1 where all points are one.
+    """
+    known = [each for each in extents if each]
+    lows = [[each["bounds"][2 * axis] for each in known] for axis in range(3)]
+    highs = [[each["bounds"][2 * axis + 1] for each in known] for axis in range(3)]
+    lengths = [max(high) - min(low) for low, high in zip(lows, highs, strict=True) if low]
+    largest = max(lengths, default=0.0)
+    if not largest > 0:
+        return 1.0
+    volume = math.prod(max(length, largest * _SHARE_OF_EXTENT) for length in lengths)
+    spacing = float(volume / sum(each["n_points"] for each in known)) ** (1 / 3)
+    return max(_SHARE_OF_SPACING * spacing, largest * _SHARE_OF_EXTENT)
