@@ -13,7 +13,7 @@ from types import ModuleType
 from pvdask.errors import PvdaskError
 from pvdask.version import __version__
 
-COMMANDS = ("demo", "catalog", "cluster", "publish", "render", "server", "doctor")
+COMMANDS = ("demo", "catalog", "cluster", "publish", "render", "view", "server", "doctor")
 """In the order in which a newcomer needs them; each is a module of `pvdask.commands`."""
 
 INTERRUPTED = 130
