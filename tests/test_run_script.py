@@ -40,7 +40,7 @@ def make_tree(folder: Path, dependency: str = "pip") -> Path:
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     project = (ROOT / "pyproject.toml").read_text()
     project = re.sub(r"(?m)^dependencies = \[.*?\]$", f'dependencies = ["{dependency}"]', project, flags=re.S)
-    project = re.sub(r"(?m)^test = \[.*?\]$", "test = []", project, flags=re.S)
+    project = re.sub(r"(?m)^(test|view) = \[.*?\]$", r"\1 = []", project, flags=re.S)
     (tree / "pyproject.toml").write_text(project)
     (tree / "plugin/CMakeLists.txt").touch()
     (tree / "plugin/pvdask_plugin/__init__.py").touch()

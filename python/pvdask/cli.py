@@ -15,7 +15,7 @@ from pvdask.arguments import use_tls
 from pvdask.errors import PvdaskError
 from pvdask.version import __version__
 
-COMMANDS = ("demo", "catalog", "cluster", "publish", "render", "server", "gui", "certificates", "doctor")
+COMMANDS = ("demo", "catalog", "cluster", "publish", "render", "view", "server", "gui", "certificates", "doctor")
 """In the order in which a newcomer needs them; each is a module of `pvdask.commands`."""
 
 INTERRUPTED = 130

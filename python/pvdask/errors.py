@@ -98,6 +98,14 @@ class ExpressionError(PvdaskError):
         self.position = position
 
 
+class SceneError(PvdaskError):
+    """A scene cannot be shown, or cannot be changed as it was asked to; what was shown before stays."""
+
+
+class SceneLostError(SceneError):
+    """The processes that a scene lives in (pvserver, its client) ended; a new scene can be made."""
+
+
 class CapacityError(PvdaskError):
     """A pull would not fit into the memory of a rank.
 
