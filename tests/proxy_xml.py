@@ -44,7 +44,10 @@ class Proxy:
         return {name: p for name, p in self.properties.items() if "default_values" in p.attrib}
 
     def information(self) -> dict[str, ElementTree.Element]:
-        return {name: p for name, p in self.properties.items() if p.get("information_only") == "1"}
+        """Properties that ParaView reads off the object by a method of its; time steps it finds in the pipeline by itself."""
+        return {
+            name: p for name, p in self.properties.items() if p.get("information_only") == "1" and "command" in p.attrib
+        }
 
 
 def read_proxies(*texts: str) -> dict[str, Proxy]:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from proxy_xml import NUMBERS, ROOT, SOURCE, Proxy, another, default_of, every_proxy, every_setting
+from proxy_xml import NUMBERS, ROOT, SOURCE, Proxy, another, default_of, every_proxy, every_setting, every_source
 from vtkmodules.vtkCommonCore import vtkDataArraySelection, vtkOutputWindow, vtkStringOutputWindow
 from vtkmodules.vtkCommonDataModel import vtkPolyData, vtkTable
 
@@ -174,6 +174,12 @@ def without_collector() -> Iterator[None]:
 @every_proxy
 def test_a_deleted_object_is_gone_at_once(proxy: Proxy, without_collector: None) -> None:
     """Freed by reference counts alone: a knot would keep the pulled arrays until Python next looks for knots."""
+    reference = weakref.ref(proxy.made())
+    assert reference() is None
+
+
+@every_source
+def test_a_column_selection_outlives_its_object(proxy: Proxy, without_collector: None) -> None:
     made = proxy.made()
     made.GetColumnArraySelection().AddArray("a")
     selection, reference = made.GetColumnArraySelection(), weakref.ref(made)

@@ -147,6 +147,7 @@ def test_a_property_is_information_or_has_a_default(proxy: Proxy) -> None:
             name in proxy.information(),
             is_list,
             element.tag in ("Property", "InputProperty"),
+            element.find("TimeStepsInformationHelper") is not None,
         ]
         assert sum(kinds) == 1, name
 

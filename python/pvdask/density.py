@@ -194,7 +194,7 @@ def _bin_on_cluster(
                 error = describe(caught)
         plan = GridPlan.from_bytes(share(ranks, payload, error))
         try:
-            arrays = fetch(plan.plan, ranks.rank, deadline, on_progress).arrays[1:]
+            arrays = fetch(plan.plan, ranks.rank, deadline, on_progress, options.connection.tls).arrays[1:]
         except Exception as caught:  # as above
             error = describe(caught)
         agree(ranks, error)
