@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from pvbench import machine, plots, report, settings
 from pvbench.model import Row
 from pvbench.session import Session
-from pvbench.suites import csv, frames, growth, memory, persisted, picture, recolour, startup, timeline, wire
+from pvbench.suites import csv, frames, growth, memory, persisted, picture, recolour, startup, table, timeline, wire
 
-SUITES = (csv, persisted, wire, recolour, memory, growth, frames, picture, timeline, startup)
+SUITES = (csv, persisted, wire, recolour, memory, growth, frames, picture, timeline, startup, table)
 
 
 def main(words: list[str]) -> int:

@@ -28,7 +28,7 @@ SIZES = [
     "--glyph-stars",
     "4",
 ]
-ALL = {"csv", "persisted", "wire", "recolour", "memory", "growth", "frames", "picture", "timeline", "startup"}
+ALL = {"csv", "persisted", "wire", "recolour", "memory", "growth", "frames", "picture", "timeline", "startup", "table"}
 
 
 @pytest.fixture(scope="module")

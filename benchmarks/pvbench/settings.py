@@ -18,6 +18,7 @@ class Settings:
     growth_rows: tuple[int, ...] = (1_000_000, 3_000_000, 10_000_000, 30_000_000)
     picture_rows: int = 4_000_000
     glyph_stars: int = 300
+    table_rows: int = 2_500_000
     workers: int = 2
     ranks: int = 2
     repeat: int = 3
@@ -35,6 +36,7 @@ QUICK = {
     "growth_rows": (50_000, 150_000),
     "picture_rows": 20_000,
     "glyph_stars": 20,
+    "table_rows": 20_000,
     "repeat": 1,
     "slow_repeat": 1,
     "warm": 2,
@@ -66,6 +68,7 @@ def parse(words: list[str], names: list[str]) -> Settings:
     parser.add_argument("--growth-rows", type=_count, nargs="+", help="sizes for the growth (1 M 3 M 10 M 30 M)")
     parser.add_argument("--picture-rows", type=_count, help="stars of the first picture (4 M)")
     parser.add_argument("--glyph-stars", type=_count, help="stars that are drawn as glyphs (300)")
+    parser.add_argument("--table-rows", type=_count, help="rows of the table that becomes points (2.5 M)")
     parser.add_argument("--ranks", type=_count, help="MPI ranks (2)")
     parser.add_argument("--workers", type=_count, help="Dask workers (2)")
     parser.add_argument(
