@@ -78,7 +78,7 @@ class GridOutput:
     def __init__(self) -> None:
         self._known: Known = {}
         self._grid: Grid | None = None
-        self._key: Any = None
+        self._key = 0
 
     def forget(self) -> None:
         """Let go of the grid, and of the bounds that were found."""
@@ -100,6 +100,8 @@ class GridOutput:
         information.Set(vtkAlgorithm.CAN_PRODUCE_SUB_EXTENT(), 1)
         for key in (vtkDataObject.ORIGIN(), vtkDataObject.SPACING(), vtkDataObject.DIRECTION()):
             information.Remove(key)  # a structured input's own
+        for key in (vtkStreamingDemandDrivenPipeline.TIME_STEPS(), vtkStreamingDemandDrivenPipeline.TIME_RANGE()):
+            information.Remove(key)  # the whole frame is binned, whichever step of it the input shows
         with suppress(PvdaskError):
             bounds = GridSpec.from_properties(values).bounds
             if bounds is not None:
@@ -127,8 +129,8 @@ class GridOutput:
         """
         information = algorithm.GetOutputInformation(0)
         extent = tuple(information.Get(vtkStreamingDemandDrivenPipeline.UPDATE_EXTENT(), index) for index in range(6))
-        time = vtkStreamingDemandDrivenPipeline.UPDATE_TIME_STEP()
-        key = (algorithm.GetExecutive().GetPipelineMTime(), information.Get(time) if information.Has(time) else None)
+        # Changes with what this or anything before it was told, on all ranks alike.
+        key = algorithm.GetExecutive().GetPipelineMTime()
         serves = self._grid is not None and self._key == key and covers(self._grid.box, extent)
         if not all(report["serves"] for report in agree(VtkRanks(), None, {"serves": serves})):
             self._grid = None
