@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def make_tree(folder: Path, dependency: str = "pip") -> Path:
     (tree / "plugin/pvdask_plugin").mkdir(parents=True)
     for name in ("run", "CMakeLists.txt"):
         shutil.copy(ROOT / name, tree / name)
-    for name in ("constraints", "ctest", ".ci"):
-        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("constraints", "ctest", ".ci"):  # PVGeo has tests of its own
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "pvgeo.txt"))
     project = (ROOT / "pyproject.toml").read_text()
     project = re.sub(r"(?m)^dependencies = \[.*?\]$", f'dependencies = ["{dependency}"]', project, flags=re.S)
     project = re.sub(r"(?m)^(test|view) = \[.*?\]$", r"\1 = []", project, flags=re.S)
@@ -257,6 +258,46 @@ def test_package_that_pip_cannot_get(tmp_path: Path) -> None:
     done = run(tree, "greet", environment={"PIP_NO_INDEX": "1"})
     assert_refused(done, "pip could not install")
     assert (tree / ".venv/pvdask-incomplete").exists()
+
+
+def make_wheel(folder: Path, name: str, requires: str) -> Path:
+    """A wheel of one empty module."""
+    folder.mkdir()
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    files = {
+        f"{name}.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: {requires}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": "",
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        for file, text in files.items():
+            wheel.writestr(file, text)
+    return path
+
+
+def test_pvgeo_comes_without_the_vtk_that_it_asks_for(tree: Path, tmp_path: Path) -> None:
+    (tree / "constraints/pvgeo.txt").write_text(f"{make_wheel(tmp_path / 'wheels', 'pvgeo', requires='vtk')}\n")
+    done = run(tree, "greet")
+    assert done.returncode == 0, done.stderr
+    assert "about to install PVGeo into .venv" in done.stderr
+    (packages,) = tree.glob(".venv/lib/python3.*/site-packages")
+    assert (packages / "pvgeo.py").exists()
+    assert not list(packages.glob("vtk*"))
+
+
+def test_without_pvgeo_all_else_is_set_up(tree: Path, tmp_path: Path) -> None:
+    """It is for a menu of its own alone; `setup` tries again."""
+    pins = tree / "constraints/pvgeo.txt"
+    pins.write_text(f"{tmp_path / 'wheels' / 'pvgeo-1.0-py3-none-any.whl'}\n")
+    done = run(tree, "greet")
+    assert done.returncode == 0, done.stderr
+    assert "going on without PVGeo" in done.stderr
+    assert run(tree, "greet").stderr == ""
+    make_wheel(tmp_path / "wheels", "pvgeo", requires="vtk")
+    assert "about to install PVGeo" in run(tree, "setup").stderr
+    assert list(tree.glob(".venv/lib/python3.*/site-packages/pvgeo.py"))
 
 
 def configure(tree: Path, build: Path) -> subprocess.CompletedProcess[str]:
