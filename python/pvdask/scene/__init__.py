@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,28 @@ class Scene:
         self._told = self._ask("load", content, kind="state")[0]
         return self
 
+    def frame(
+        self, width: int, height: int, is_drag: bool = False, camera: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], bytes]:
+        """Draw a frame for a widget: what there is to tell, and a JPEG; a smaller and coarser one in a drag."""
+        told, content = self._ask("render", width=width, height=height, is_drag=is_drag, camera=camera)
+        return told, bytes(content)
+
+    def pick(self, rectangle: Sequence[float]) -> list[Any]:
+        """Partitions, and places of rows in each, whose points a rectangle of the view holds; see `selection`."""
+        rows: list[Any] = self._ask("pick", rectangle=list(rectangle))[0]["rows"]
+        return rows
+
+    def rows(self, picked: list[Any]) -> Any:
+        """The rows that `pick` named, as a Dask DataFrame."""
+        from pvdask.scene.frames import rows_of
+
+        if self._private is None:
+            raise SceneError(
+                "This scene was made of a name; make one of the DataFrame itself, pvdask.Scene(df), to pick rows."
+            )
+        return rows_of(self._private.frame, picked)
+
     def selection(self, rectangle: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)) -> Any:
         """Rows whose points a rectangle of the view holds, also those behind others.
 
@@ -212,14 +235,7 @@ class Scene:
         SceneError
             The scene shows a published name, not a frame: pick from the frame in that case.
         """
-        from pvdask.scene.frames import rows_of
-
-        told = self._ask("pick", rectangle=list(rectangle))[0]
-        if self._private is None:
-            raise SceneError(
-                "This scene was made of a name; make one of the DataFrame itself, pvdask.Scene(df), to pick rows."
-            )
-        return rows_of(self._private.frame, told["rows"])
+        return self.rows(self.pick(rectangle))
 
     def describe(self) -> dict[str, Any]:
         """All there is to know: columns, figures of the last pull, colours, camera."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from pvdask.errors import SceneError, SceneLostError
 from pvdask.launch import ManagedProcess, ParaViewInstall, ServerHandle, Stack, find_paraview
+from pvdask.launch.processes import stop_signals_held
 from pvdask.scene import wire
 
 _SCRIPT = Path(__file__).parents[1] / "scripts" / "scene_server.py"
@@ -69,6 +70,7 @@ class Engine:
     def __init__(self, place: Place, *, on_line: Callable[[str], None] | None = None) -> None:
         self.place = place
         self.is_closed = False
+        self._asked = 0
         self._lock = threading.Lock()
         self._at_end = contextlib.ExitStack()
         self._client: ManagedProcess | None = None
@@ -127,7 +129,10 @@ class Engine:
             if self._link is None:
                 raise SceneLostError("The scene was closed." if self.is_closed else "The ParaView server is not there.")
             try:
-                wire.send(self._link, {"scene": scene, "do": name, "with": arguments}, payload)
+                self._asked += 1
+                with stop_signals_held():
+                    message = {"id": self._asked, "scene": scene, "do": name, "with": arguments}
+                    wire.send(self._link, message, payload)
                 return self._answer(time.monotonic() + timeout_s)
             except (OSError, EOFError):
                 raise self._lost() from None
@@ -190,7 +195,10 @@ class Engine:
                 gone_since = gone_since or now  # the client has seen it by itself, unless it waits for ever
             if now > deadline or (gone_since and now > gone_since + _GRACE_S):
                 raise EOFError
-        message, payload = wire.receive(self._link)
+        with stop_signals_held():  # Ctrl-C in the middle of a message would leave its rest for the next one
+            message, payload = wire.receive(self._link)
+        if message.get("id", self._asked) != self._asked:
+            return self._answer(deadline)  # the answer to a question whose asker was interrupted
         if "error" in message:
             raise SceneError(message["error"])
         return message["result"], payload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import uuid
 from collections.abc import Sequence
@@ -45,9 +46,11 @@ class PrivateFrame:
         self.frame = frame
         self.address = str(self._client.scheduler.address)
         self._client.publish_dataset(frame, name=self.name)
+        atexit.register(self.withdraw)  # before Dask, whose own was registered earlier, closes the client
 
     def withdraw(self) -> None:
         """Take the name off the cluster; harmless where that is gone."""
+        atexit.unregister(self.withdraw)
         with contextlib.suppress(Exception):  # the cluster may have ended, or the client been closed
             if self._client.status == "running":
                 self._client.unpublish_dataset(self.name)

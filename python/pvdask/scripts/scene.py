@@ -17,6 +17,13 @@ POINTS, SPHERES = "Points", "Spheres"
 DRAWN_REDUCTION, DRAG_REDUCTION = 3, 2
 """In a drag a frame is drawn in a third of the width and height, and sent in half."""
 
+DRAWING = {
+    "RemoteRenderThreshold": 0.0,
+    "LODThreshold": 1e9,  # decimated points look like other data; a drag is drawn smaller in place of that
+    "ImageReductionFactor": DRAWN_REDUCTION,
+    "UseFXAA": 0,  # half of the time of a frame where the processor draws
+}
+
 PRESETS = (
     *("Black-Body Radiation", "Viridis (matplotlib)", "Inferno (matplotlib)", "Plasma (matplotlib)", "Magma (matplotlib)"),
     *("Turbo", "Cool to Warm", "Fast", "Jet", "X Ray", "Grayscale", "Blue - Green - Orange"),
@@ -247,10 +254,11 @@ def make_view():
 
 def draw_on_server(view):
     """Have the server draw it, however little there is to draw."""
-    view.RemoteRenderThreshold = 0.0
-    view.LODThreshold = 1e9  # decimated points look like other data; a drag is drawn smaller in place of that
-    view.ImageReductionFactor = DRAWN_REDUCTION
-    view.UseFXAA = 0  # half of the time of a frame where the processor draws
+    # The session's settings are linked to its views, and come over a view's own again when another view goes.
+    for proxy in (simple.GetSettingsProxy("RenderViewSettings"), view):
+        for name, value in DRAWING.items():
+            if proxy.GetProperty(name) is not None:
+                setattr(proxy, name, value)
 
 
 def grab(view):

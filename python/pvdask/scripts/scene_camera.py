@@ -1,5 +1,6 @@
 """The camera of a scene, as plain numbers."""
 
+import itertools
 import math
 
 import numpy as np
@@ -18,6 +19,7 @@ DIRECTIONS = {
 """Where the camera stands, and which way is up."""
 
 VIEW_ANGLE_DEGREES = 30.0
+MARGIN = 1.03
 
 
 class Camera:
@@ -55,13 +57,18 @@ def fitted(bounds, direction=None, view_up=None):
     low, high = np.array(bounds[::2], float), np.array(bounds[1::2], float)
     if not np.all(low <= high):  # no point at all
         low, high = -np.ones(3), np.ones(3)
-    center = (low + high) / 2
-    radius = max(float(np.linalg.norm(high - low)) / 2, 1e-6)
+    center, half = (low + high) / 2, np.maximum((high - low) / 2, 1e-6)
     toward = np.array([0.5, -1.0, 0.45] if direction is None else direction, float)
     toward /= np.linalg.norm(toward)
-    distance = radius / math.sin(math.radians(VIEW_ANGLE_DEGREES / 2)) * 0.7
+    view_up = [0.0, 0.0, 1.0] if view_up is None else list(view_up)
+    right = np.cross(view_up, toward)
+    right /= np.linalg.norm(right)
+    up = np.cross(toward, right)
+    corners = np.array(list(itertools.product(*zip(-half, half, strict=True))))
+    aside = np.maximum(np.abs(corners @ right), np.abs(corners @ up))
+    distance = np.max(corners @ toward + aside / math.tan(math.radians(VIEW_ANGLE_DEGREES / 2))) * MARGIN
     return {
         "position": (center + toward * distance).tolist(),
         "focal_point": center.tolist(),
-        "view_up": [0.0, 0.0, 1.0] if view_up is None else list(view_up),
+        "view_up": view_up,
     }

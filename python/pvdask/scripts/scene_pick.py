@@ -59,12 +59,15 @@ def selected_ids(source, corners):
     selection.Frustum = corners
     selection.FieldType = "POINT"
     extract = simple.ExtractSelection(Input=source, Selection=selection)
+    # Of an unstructured grid, which the selection gives, Fetch brings one rank's points alone (ParaView 5.11).
+    surface = simple.ExtractSurface(Input=extract)
     try:
-        extract.UpdatePipeline()
-        data = servermanager.Fetch(extract)
+        surface.UpdatePipeline()
+        data = servermanager.Fetch(surface)
         arrays = [data.GetPointData().GetArray(name) for name in (PARTITION_ID_ARRAY, ROW_ID_ARRAY)]
         if not data.GetNumberOfPoints() or None in arrays:
             return np.empty((0, 2), "i8")
         return np.stack([vtk_to_numpy(array).astype("i8") for array in arrays], axis=1)
     finally:
-        simple.Delete(extract)
+        for proxy in (surface, extract):
+            simple.Delete(proxy)

@@ -150,15 +150,18 @@ def main(descriptor, host="", port="0"):
 
 def reply(link, server, message, payload):
     """Answer one message; whatever goes wrong is told, and this lives on."""
+    whose = {"id": message.get("id")}
     try:
         result, content = server.answer(message, payload)
     except (PvdaskError, RenderError) as error:
-        wire.send(link, {"error": str(error)})
+        wire.send(link, {**whose, "error": str(error)})
     except Exception as error:
         traceback.print_exc()
-        wire.send(link, {"error": f"ParaView failed at {message.get('do')!r}: {type(error).__name__}: {error}"})
+        wire.send(
+            link, {**whose, "error": f"ParaView failed at {message.get('do')!r}: {type(error).__name__}: {error}"}
+        )
     else:
-        wire.send(link, {"result": result}, content)
+        wire.send(link, {**whose, "result": result}, content)
 
 
 def connect(host, port):
