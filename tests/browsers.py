@@ -117,8 +117,8 @@ class Visit:
     def settle(self, after: int) -> None:
         """Wait until a full frame was drawn after so many, and nothing more is under way."""
         self.page.wait_for_function(
-            "n => Number(document.body.dataset.frames) > n && document.body.dataset.drag === 'false'"
-            " && document.getElementById('busy').hidden && !window.pvdask.view.busy",
+            "n => Number(document.body?.dataset.frames) > n && document.body.dataset.drag === 'false'"
+            " && document.getElementById('busy')?.hidden && !window.pvdask.view.busy",
             arg=after,
             timeout=FRAME_TIMEOUT_MS,
         )

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +18,7 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
+from browsers import browser
 from clusters import connected, keep_package_from_workers
 from images import BACKGROUND, n_coloured, n_near
 from leftovers import SESSION_MARKER, environment_marker
@@ -154,6 +162,96 @@ def test_interact_recolours_and_shows_nothing_twice(environment: dict[str, str])
     assert "rows picked" in outputs[4][0]["data"]["text/plain"]
     drawn = [output for output in outputs[1] if WIDGET in output.get("data", {})]
     assert len(drawn) == 1
+
+
+@contextmanager
+def jupyter_lab(folder: Path) -> Iterator[str]:
+    """Jupyter Lab, Debian's Chromium will come to it; where."""
+    options = ("--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--IdentityProvider.token=test")
+    folders = (f"--ServerApp.root_dir={folder}", "--LabApp.news_url=''", "--LabApp.check_for_updates_class=''")
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    environment = {**os.environ, **{name: str(folder / ".jupyter" / name) for name in names}}
+    command = [sys.executable, "-m", "jupyterlab", *options, *folders]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=folder) as process:
+        assert process.stderr is not None
+        try:
+            lines = iter(process.stderr.readline, "")
+            url = next(match[1] for line in lines if (match := re.search(r"(http://127\.0\.0\.1:\d+)/lab", line)))
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            yield url
+        finally:
+            process.send_signal(signal.SIGTERM)  # it ends its kernels with it
+            process.wait(30)
+
+
+def test_the_widget_turns_recolours_and_picks_in_jupyter_lab(environment: dict[str, str], tmp_path: Path) -> None:
+    cells = (
+        SETUP + "v = view(df, color='heat')\nv",
+        "v.color_by('y')",
+        "print('picked', len(v.selection()))",
+        "v.close()",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, tmp_path / "widget.ipynb")
+    with jupyter_lab(tmp_path) as url, browser() as opened:
+        lab = Lab(opened, f"{url}/lab/tree/widget.ipynb?token=test")
+        lab.run(0)
+        first = lab.settled()
+        lab.drag(120, 30)
+        turned = lab.settled()
+        lab.run(1)
+        recoloured = lab.settled()
+        lab.page.click("text=Pick rows")
+        lab.drag(60, 40)
+        lab.page.wait_for_selector("text=rows picked", timeout=60_000)
+        lab.run(2)
+        lab.page.wait_for_selector("text=/picked [1-9][0-9]*/", timeout=60_000)
+        lab.run(3)
+        lab.page.wait_for_timeout(2000)
+        lab.page.screenshot(path=str(tmp_path / "lab.png"))
+    assert not np.array_equal(first, turned)
+    assert not np.array_equal(turned, recoloured)
+
+
+class Lab:
+    """A notebook that is open in Jupyter Lab."""
+
+    def __init__(self, opened: Any, url: str) -> None:
+        self.page = opened.new_page(viewport={"width": 1200, "height": 1000})
+        self.page.goto(url)
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.page.wait_for_selector("text=/Python 3.*Idle/", timeout=60_000)
+
+    def run(self, cell: int) -> None:
+        """Run a cell by the keyboard."""
+        self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-InputArea-editor").click()
+        self.page.keyboard.press("Control+Enter")
+
+    def settled(self) -> np.ndarray:
+        """The picture, once two looks at it give the same."""
+        self.page.wait_for_selector(".pvdask-bar >> text=frames a second", timeout=120_000)
+        before, now = None, self._picture()
+        while before is None or not np.array_equal(before, now):
+            self.page.wait_for_timeout(2500)
+            before, now = now, self._picture()
+        return now
+
+    def _picture(self) -> np.ndarray:
+        url = self.page.evaluate("document.querySelector('.pvdask-view').toDataURL('image/png')")
+        with Image.open(BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
+            return np.asarray(image.convert("RGB")).astype(int)
+
+    def drag(self, x: int, y: int) -> None:
+        """Drag from a little off the middle."""
+        box = self.page.locator(".pvdask-view").bounding_box()
+        start = (box["x"] + box["width"] / 2 - x / 2, box["y"] + box["height"] / 2 - y / 2)
+        self.page.mouse.move(*start)
+        self.page.mouse.down()
+        for step in range(1, 6):
+            self.page.mouse.move(start[0] + x * step / 5, start[1] + y * step / 5)
+            self.page.wait_for_timeout(60)
+        self.page.mouse.up()
 
 
 def test_what_is_wrong_is_said_in_words(environment: dict[str, str]) -> None:

@@ -94,6 +94,8 @@ class SourceOfRows:
         for name in changes:
             if name not in ROWS:
                 raise SceneError(f"A scene has no {name!r}; it has {', '.join(ROWS)}.")
+        # Where the cluster is stays known, whatever else cannot be used.
+        self.wanted.update({name: changes[name] for name in CONNECTION if name in changes})
         wanted, known = self.look({**self.wanted, **changes})
         if wanted["dataset"] != self.wanted["dataset"] or self.source is None:
             for axis, choices in zip("xyz", known["axes"], strict=True):

@@ -148,7 +148,7 @@ def _make_server(engine: Engine, settings: Settings) -> Any:
     server.state.trame__title = "pvdask"
     server.state.trame__favicon = _ICON
     with DivLayout(server):
-        html.Div((_STATIC / "page.html").read_text(encoding="utf-8"), raw_attrs=["v-pre"])
+        html.Div()  # page.js puts the page beside it
     pages = Pages(engine, settings.start, settings.state)
     server.add_protocol_to_configure(lambda protocol: protocol.registerLinkProtocol(pages))
     keeper = Doorkeeper(settings.host, settings.token)

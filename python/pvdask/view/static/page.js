@@ -174,7 +174,10 @@ class Page {
     find("message-close").addEventListener("click", () => this.hideMessage());
     find("message-again").addEventListener("click", () => (this.isReady ? this.change("refresh") : this.open()));
     find("panel").addEventListener("submit", (event) => event.preventDefault());
-    window.addEventListener("pagehide", () => this.ask("close").catch(() => {}));
+    window.addEventListener("beforeunload", () => {
+      this.isLeaving = true;
+      this.ask("close").catch(() => {});
+    });
     this.pings = setInterval(() => this.ask("ping").catch(() => {}), PING_MS);
   }
 
@@ -218,6 +221,7 @@ class Page {
   // The server itself is gone: say so, wait until it answers again, and begin anew with what was shown.
   async wait() {
     clearInterval(this.pings);
+    if (this.isLeaving) return;
     const note = document.createElement("div");
     note.id = "gone";
     note.setAttribute("role", "alert");
@@ -256,7 +260,9 @@ function offer(content, name, type) {
 }
 
 async function begin() {
-  while (!find("view") || !window.trame?.client?.getConnection()) await new Promise((resolve) => setTimeout(resolve, 30));
+  // Beside what trame's client draws, which it does anew whenever it likes.
+  document.body.insertAdjacentHTML("beforeend", await (await fetch(new URL("./page.html", import.meta.url))).text());
+  while (!window.trame?.client?.getConnection()) await new Promise((resolve) => setTimeout(resolve, 30));
   document.documentElement.lang = "en";
   const viewport = document.querySelector("meta[name=viewport]");
   if (viewport) viewport.content = "width=device-width,initial-scale=1"; // trame's own forbids to enlarge the page
