@@ -185,16 +185,16 @@ def test_as_many_lanes_as_threads_and_as_fit() -> None:
     workers = {
         "b": {"nthreads": 4, "memory_limit": 1000},
         "a": {"nthreads": 2, "memory_limit": 0},
-        "c": {"nthreads": 1, "memory_limit": 100},
+        "c": {"nthreads": 1, "memory_limit": 200},
     }
-    assert lanes_of(workers, 100) == {"a": 2, "b": 4}
-    assert lanes_of(workers, 150) == {"a": 2, "b": 2}
+    assert lanes_of(workers, 60) == {"a": 2, "b": 4}
+    assert lanes_of(workers, 110) == {"a": 2, "b": 2}
     assert lanes_of(workers, 40) == {"a": 2, "b": 4, "c": 1}
 
 
 def test_a_grid_that_fits_no_worker_is_an_error() -> None:
     with pytest.raises(
-        CapacityError, match=r"needs 2\.00 GB on each worker, and none may use more than 40% of its 4\.00 GB"
+        CapacityError, match=r"needs 2\.00 GB on each worker, and none may use more than 25% of its 4\.00 GB"
     ):
         lanes_of({"a": {"nthreads": 2, "memory_limit": 4_000_000_000}}, 2_000_000_000)
     with pytest.raises(ClusterError, match="no workers"):

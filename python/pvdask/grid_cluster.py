@@ -10,8 +10,9 @@ from pvdask.errors import CapacityError, ClusterError
 from pvdask.lanes import box_graph, lane_graph, share_out
 from pvdask.tasks import frame_graph
 
-LANES_SHARE = 0.4
-"""Share of a worker's memory that its lanes' grids may take; the rest is for partitions, and for a grid on its way."""
+LANES_SHARE = 0.25
+"""Share of a worker's memory that its lanes' grids may take; the rest is for partitions, and for a grid on its way. A grid that is
+changed in place is the result of two tasks for a moment, so Dask counts it twice, and spills at 60 % of the memory."""
 
 
 class GridCluster(Cluster):
