@@ -174,5 +174,5 @@ def radius(extents: Sequence[dict[str, Any]]) -> float:
     if not largest > 0:
         return 1.0
     volume = math.prod(max(length, largest * _SHARE_OF_EXTENT) for length in lengths)
-    spacing: float = (volume / sum(each["n_points"] for each in known)) ** (1 / 3)
+    spacing = math.pow(volume / sum(each["n_points"] for each in known), 1 / 3)
     return max(_SHARE_OF_SPACING * spacing, largest * _SHARE_OF_EXTENT)

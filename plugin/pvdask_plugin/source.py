@@ -268,6 +268,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         return self._catalogue.position_choices(axis) if self._catalogue else []
 
     def _progress(self, share: float) -> None:
+        self.SetProgressText("Dask DataFrame")  # in place of the class, which is that of every source in Python
         self.UpdateProgress(share)
 
     def _fail(self, error: Exception, output: vtkDataObject) -> None:

@@ -95,6 +95,16 @@ class Cluster(SchedulerClient):
         blocks: Blocks = self._run(lambda: self._convert(frame, request), "the workers made the arrays")
         return blocks
 
+    def share_made(self) -> float:
+        """How much of what `convert` asked for the workers have made so far.
+
+        Returns
+        -------
+        float
+            0 to 1.
+        """
+        return sum(future.status == "finished" for future in self._held) / len(self._held) if self._held else 0.0
+
     def cut(self, pieces: Sequence[tuple[str, int, int]]) -> list[str]:
         """Have the workers cut blocks by rows.
 

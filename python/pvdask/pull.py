@@ -18,6 +18,9 @@ from pvdask.ranks import RankGroup, agree, describe, share
 from pvdask.tls import TLSFiles
 from pvdask.transfer import Received, fetch
 
+SHARE_OF_MAKING = 0.5
+"""Of the progress that is shown: the workers make the arrays in it, and the ranks fetch them in the rest."""
+
 
 @dataclass(frozen=True)
 class Pulled:
@@ -158,6 +161,8 @@ def _pull(
         return _pull_embedded(options, ranks, cache, names)
     deadline = Deadline(options.connection.timeout_s)
     with _planner(options, ranks, deadline) as cluster:
+        if cluster is not None and on_progress is not None:
+            cluster.on_tick = lambda: on_progress(SHARE_OF_MAKING * cluster.share_made())
         plan = _share_plan(cluster, options, ranks, cache, missing)
         _check_memory(plan, ranks)
         if plan.is_whole:
@@ -236,7 +241,7 @@ def _fetch_and_agree(
     started = time.monotonic()
     try:
         with log.step(ranks.rank, "fetch") as sizes:
-            received = fetch(plan, ranks.rank, deadline, on_progress, tls)
+            received = fetch(plan, ranks.rank, deadline, on_progress and _after_making(on_progress), tls)
             sizes |= {"bytes received": received.bytes_received, "bytes copied": received.bytes_copied}
         if plan.is_whole:
             cache.points = received.arrays[0]
@@ -245,6 +250,10 @@ def _fetch_and_agree(
     except Exception as caught:  # whatever it is, no rank may be left waiting
         error = describe(caught)
     return agree(ranks, error, report)
+
+
+def _after_making(on_progress: Callable[[float], None]) -> Callable[[float], None]:
+    return lambda share: on_progress(SHARE_OF_MAKING + (1 - SHARE_OF_MAKING) * share)
 
 
 def _report(rows: Sequence[tuple[int, int, int]], received: Received, seconds: float) -> dict[str, Any]:

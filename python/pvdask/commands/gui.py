@@ -18,6 +18,7 @@ HELP = "open ParaView with the plugin"
 
 EXAMPLE = "pvdask gui --connect 127.0.0.1:11111"
 
+START_SCRIPT = Path(__file__).parents[1] / "scripts" / "gui_start.py"
 _INTERRUPTED = 130
 
 
@@ -110,7 +111,11 @@ def command_line(
         Its environment. ``pvdask`` is on its PATH, for the server configurations in `examples/servers`.
     """
     named = scheduler_environment(arguments.scheduler_file)
-    command = [str(install.program("paraview"))]
+    # ParaView takes what follows an option of files for more of them, so that arguments come first. It takes a script or other
+    # files, not both.
+    command = [str(install.program("paraview")), *arguments.arguments]
+    if all(word.startswith("-") and not word.startswith(("--s", "--d")) for word in arguments.arguments):
+        command.append(f"--script={START_SCRIPT}")
     command += [f"--servers-file={path}" for path in sorted((project_layout().examples / "servers").glob("*.pvsc"))]
     address = arguments.connect
     # A server that runs already may lack what is compiled; one that is started here has what its client has.
@@ -122,7 +127,7 @@ def command_line(
         command.append(f"--server-url=cs://{address[0]}:{address[1]}")
     environment = {**stack.environment(install, compiled=compiled), **named}
     environment["PATH"] = f"{_command_folder(stack.folder)}:{environment.get('PATH', '')}"
-    return [*command, *arguments.arguments], environment
+    return command, environment
 
 
 def _command_folder(workdir: Path) -> Path:

@@ -143,7 +143,9 @@ def paraview_environment(
     folders = [*layout.import_folders, *package_folders()]
     behind = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([*map(str, folders), *behind]))
-    plugins = [*layout.xml_files, *(compiled_plugins(layout) if compiled else ()), *extra_plugins]
+    built = compiled_plugins(layout) if compiled else []
+    beside = sorted((layout.xml_files[0].parent / "compiled").glob("*.xml")) if built else []
+    plugins = [*layout.xml_files, *built, *beside, *extra_plugins]  # in the order in which one needs the other
     config = write_plugin_config(plugins, workdir / f"pvdask-plugins{'' if compiled else '-xml'}.xml")
     environment["PV_PLUGIN_CONFIG_FILE"] = str(config)
     mend = mend_library(install, environment)

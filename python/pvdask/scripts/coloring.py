@@ -118,18 +118,20 @@ def listed(values):
     return [values] if isinstance(values, str) else list(values or [])
 
 
+def label_tables(source):
+    """What the codes of a source's columns stand for, by column; empty for one that has none."""
+    if source.GetProperty("LabelTables") is None:
+        return {}
+    source.UpdatePropertyInformation()
+    values = source.GetPropertyValue("LabelTables")
+    return json.loads(values if isinstance(values, str) else values[0]) if values else {}
+
+
 def labels_of(source, column):
     """What the codes of a column stand for, up to MAXIMUM_ANNOTATIONS of them; none where they are numbers."""
-    array = source.FieldData.GetArray(column + LABELS_SUFFIX)
-    if array is None:
+    if source.FieldData.GetArray(column + LABELS_SUFFIX) is None:
         return []
-    source.UpdatePropertyInformation()
-    tables = source.GetProperty("LabelTables")
-    if tables is None:
-        return []
-    values = source.GetPropertyValue("LabelTables")
-    found = json.loads(values if isinstance(values, str) else values[0]) if values else {}
-    return found.get(column, [])[:MAXIMUM_ANNOTATIONS]
+    return label_tables(source).get(column, [])[:MAXIMUM_ANNOTATIONS]
 
 
 def color_by_labels(lut, labels):

@@ -1,0 +1,1 @@
+"""The real ParaView GUI under Xvfb, driven by real clicks and asked what it shows."""
