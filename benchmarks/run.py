@@ -11,9 +11,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from pvbench import machine, plots, report, settings
 from pvbench.model import Row
 from pvbench.session import Session
-from pvbench.suites import csv, frames, growth, memory, persisted, picture, recolour, startup, table, timeline, wire
+from pvbench.suites import (
+    csv,
+    frames,
+    growth,
+    memory,
+    page,
+    persisted,
+    picture,
+    recolour,
+    startup,
+    table,
+    timeline,
+    wire,
+)
 
-SUITES = (csv, persisted, wire, recolour, memory, growth, frames, picture, timeline, startup, table)
+SUITES = (csv, persisted, wire, recolour, memory, growth, frames, page, picture, timeline, startup, table)
 
 
 def main(words: list[str]) -> int:

@@ -372,9 +372,8 @@ def cluster_with_stars(stack: Stack, scheduler_file: Path) -> ClusterHandle:
 
 def test_the_page_outlives_its_cluster(chrome: Any, stack: Stack, tmp_path: Path) -> None:
     scheduler_file = tmp_path / "scheduler.json"
-    with (
-        ThreadPoolExecutor() as elsewhere
-    ):  # playwright has an event loop in this thread, and Dask wants one of its own
+    # In another thread: playwright has an event loop in this one, and Dask wants one of its own.
+    with ThreadPoolExecutor() as elsewhere:
         first = elsewhere.submit(cluster_with_stars, stack, scheduler_file).result()
     with served("--scheduler-file", str(scheduler_file)) as command:
         visit = Visit(chrome, command.url())
@@ -390,10 +389,10 @@ def test_the_page_outlives_its_cluster(chrome: Any, stack: Stack, tmp_path: Path
             elsewhere.submit(cluster_with_stars, stack, scheduler_file).result()
         with visit.new_picture():
             visit.page.click("#message-again")
-        assert visit.page.is_hidden("#message")
+        assert visit.page.is_hidden("#message"), visit.text("message-text")
         with visit.new_picture():
             visit.page.select_option("#color", "depth")
-        assert visit.page.is_hidden("#message")
+        assert visit.page.is_hidden("#message"), visit.text("message-text")
         visit.context.close()
 
 

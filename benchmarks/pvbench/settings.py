@@ -19,6 +19,7 @@ class Settings:
     picture_rows: int = 4_000_000
     glyph_stars: int = 300
     table_rows: int = 2_500_000
+    page_rows: int = 1_000_000
     workers: int = 2
     ranks: int = 2
     repeat: int = 3
@@ -37,6 +38,7 @@ QUICK = {
     "picture_rows": 20_000,
     "glyph_stars": 20,
     "table_rows": 20_000,
+    "page_rows": 20_000,
     "repeat": 1,
     "slow_repeat": 1,
     "warm": 2,
@@ -69,6 +71,7 @@ def parse(words: list[str], names: list[str]) -> Settings:
     parser.add_argument("--picture-rows", type=_count, help="stars of the first picture (4 M)")
     parser.add_argument("--glyph-stars", type=_count, help="stars that are drawn as glyphs (300)")
     parser.add_argument("--table-rows", type=_count, help="rows of the table that becomes points (2.5 M)")
+    parser.add_argument("--page-rows", type=_count, help="stars that are turned in the page (1 M)")
     parser.add_argument("--ranks", type=_count, help="MPI ranks (2)")
     parser.add_argument("--workers", type=_count, help="Dask workers (2)")
     parser.add_argument(

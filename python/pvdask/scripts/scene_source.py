@@ -87,6 +87,7 @@ class SourceOfRows:
         probe.UpdatePropertyInformation()
         status = str(probe.GetPropertyValue("Status"))
         if status.startswith("Error: "):
+            self._probe = None  # it keeps the error, also when it was answered the next time
             raise SceneError(status.removeprefix("Error: "))
 
     def changed(self, changes, color):
