@@ -28,7 +28,20 @@ SIZES = [
     "--glyph-stars",
     "4",
 ]
-ALL = {"csv", "persisted", "wire", "recolour", "memory", "growth", "frames", "picture", "timeline", "startup", "table", "page"}
+ALL = {
+    "csv",
+    "persisted",
+    "wire",
+    "recolour",
+    "memory",
+    "growth",
+    "frames",
+    "picture",
+    "timeline",
+    "startup",
+    "table",
+    "page",
+}
 
 
 @pytest.fixture(scope="module")
