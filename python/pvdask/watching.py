@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pvdask.connection import Connection
-from pvdask.errors import ClusterError
+from pvdask.errors import ClusterError, DeadlineError
 from pvdask.loop import Deadline, LoopThread
 from pvdask.tls import TLSFiles
 
@@ -39,8 +39,10 @@ def publication(connection: Connection, name: str) -> str:
             answer = loop.run(
                 lambda: _ask(address, name, connection.tls), Deadline(WATCH_TIMEOUT_S), "asking what is published"
             )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ClusterError(f"The scheduler at {address} does not answer ({error}).") from error
+        except (OSError, ValueError, RuntimeError, DeadlineError) as error:
+            raise ClusterError(
+                f"The scheduler at {address} does not answer in time ({error or type(error).__name__})."
+            ) from error
     if answer["status"] != "OK":
         raise ClusterError(
             f"The scheduler at {address} does not tell what is published ({answer.get('exception_text', answer['status'])})."
