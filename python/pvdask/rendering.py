@@ -13,7 +13,7 @@ from typing import Any
 from pvdask.animation import Animation, check_output, collect
 from pvdask.errors import InputError, PvdaskError
 from pvdask.launch import CompletedBatch, ParaViewInstall, Stack
-from pvdask.options import OVERRIDES_VARIABLE
+from pvdask.options import OVERRIDES_VARIABLE, overrides
 
 SCRIPT = Path(__file__).with_name("scripts") / "render_state.py"
 STATE_SUFFIXES = (".pvsm", ".py")
@@ -144,7 +144,7 @@ def render(
     if job.animation is not None:
         frames.mkdir()
     job_file.write_text(json.dumps(_content(job, report, frames)), encoding="utf-8")
-    env = {OVERRIDES_VARIABLE: json.dumps(dict(job.overrides))}
+    env = {OVERRIDES_VARIABLE: json.dumps({**overrides(), **job.overrides})}
     batch = stack.run_batch(install, n_ranks, SCRIPT, [str(job_file)], timeout_s=timeout_s, env=env, on_line=on_line)
     outcome = json.loads(report.read_text(encoding="utf-8")) if report.exists() else None
     if outcome is None or batch.returncode:

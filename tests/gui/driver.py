@@ -13,6 +13,7 @@ import traceback
 from paraview import servermanager, simple
 from PyQt5.QtCore import QSocketNotifier, Qt
 from PyQt5.QtWidgets import (
+    QAction,
     QApplication,
     QComboBox,
     QDialog,
@@ -34,12 +35,13 @@ class Names(dict):
     def __init__(self):
         application = QApplication.instance()
         main = next(w for w in application.topLevelWidgets() if w.objectName() == "pqClientMainWindow")
-        super().__init__(
-            application=application, main=main, simple=simple, servermanager=servermanager, Qt=Qt, QWidget=QWidget,
-            QComboBox=QComboBox, QLineEdit=QLineEdit, QTreeView=QTreeView, QDialog=QDialog, docks=self.docks, dock=self.dock,
-            named=self.named, panel=self.panel, center=self.center, menu_entry=self.menu_entry, messages=self.messages,
-            dialog=self.dialog, rows=self.rows, view_pixels=self.view_pixels,
+        widgets = (QAction, QComboBox, QDialog, QLineEdit, QTreeView, QWidget)
+        helpers = (
+            self.docks, self.dock, self.named, self.panel, self.center, self.menu_entry, self.messages, self.dialog, self.rows,
+            self.view_pixels,
         )  # fmt: skip
+        super().__init__({each.__name__: each for each in (*widgets, *helpers)})
+        self.update(application=application, main=main, simple=simple, servermanager=servermanager, Qt=Qt)
         main.setGeometry(0, 0, *SIZE)
         main.resizeDocks([self.dock("propertiesDock")], [PANEL_WIDTH], Qt.Horizontal)
 

@@ -83,13 +83,14 @@ def gui_on_server(
 
 
 def start_anew(gui: Gui) -> None:
-    """Delete what is shown, empty the message window."""
+    """Delete what is shown, but for one empty view, and empty the message window."""
     gui.ask(
-        "[simple.Delete(source) for source in simple.GetSources().values()]\n"
-        "simple.RemoveViewsAndLayouts(); view = simple.CreateRenderView(); simple.SetActiveView(view)\n"
-        "simple.AssignViewToLayout(view)\n"
-        "[tree.model().clear() if hasattr(tree.model(), 'clear') else None "
-        "for tree in dock('outputWidgetDock').findChildren(QTreeView)]\n"
+        "for source in simple.GetSources().values(): simple.Delete(source)\n"
+        "for view in simple.GetViews():\n"
+        "    if view.GetXMLName() != 'RenderView': simple.Delete(view)\n"
+        "simple.SetActiveView(simple.GetViews()[0]); simple.GetActiveView().OrientationAxesVisibility = 0\n"
+        "for name in ('findDataDock', 'colorMapEditorDock'): dock(name).close()\n"
+        "[button.click() for button in dock('outputWidgetDock').findChildren(QWidget) if button.objectName() == 'clear']\n"
         "result = 1"
     )
 

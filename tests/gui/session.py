@@ -80,7 +80,7 @@ class Gui:
     def ask(self, code: str, timeout_s: float = STEP_S) -> Any:
         """Run code in the GUI once it is idle, and give what it calls ``result``; an expression is its own result."""
         deadline = time.monotonic() + timeout_s
-        code = code if "result" in code else f"result = {code}"
+        code = code if "result" in code or "\n" in code else f"result = {code}"
         while True:
             answer = self._request({"code": code}, deadline)
             if "error" in answer:
@@ -171,6 +171,15 @@ class Gui:
         self.click_at(*point)
         self.wait(f"{box}.currentText() == {text!r}")
 
+    def tick(self, name: str) -> None:
+        """Click the box of a property that is on or off."""
+        box = f"panel({name!r}).findChild(QWidget, 'CheckBox')"
+        self.reveal(name)
+        was = self.ask(f"{box}.isChecked()")
+        spot = f"box = {box}; spot = box.mapToGlobal(box.rect().center()); left = box.mapToGlobal(box.rect().topLeft())"
+        self.click_at(*self.ask(f"{spot}; result = [left.x() + 8, spot.y()]"))
+        self.wait(f"{box}.isChecked() != {was}")
+
     def reveal(self, name: str) -> None:
         """Scroll a property into sight."""
         self.ask(
@@ -187,11 +196,12 @@ class Gui:
 
     def answer_file_dialog(self, path: Path | str) -> None:
         """Type a path into the file dialog that is open."""
-        self.wait("application.activeModalWidget() is not None and dialog() != ''")
+        is_open = "[1 for w in application.topLevelWidgets() if w.inherits('pqFileDialog') and w.isVisible()]"
+        self.wait(is_open)
         self.focus()
         self.type(str(path))
         self.key("Return")
-        self.wait("application.activeModalWidget() is None")
+        self.wait(f"not {is_open}")
 
     def screenshot(self, path: Path) -> Path:
         """Save the whole screen: the windows as they are."""

@@ -37,6 +37,7 @@ def main(job_file):
     try:
         load(job["state"])
         sources = dask_sources()
+        forget_strange_paths(sources)
         view = render_view(job["state"])
         settings.apply(job["settings"], view)
         select_column(sources, job["color_by"])
@@ -99,6 +100,16 @@ def dask_sources():
     """Sources of this plugin in the state, by their registered names."""
     named = {name: proxy for (name, _), proxy in simple.GetSources().items()}
     return {name: proxy for name, proxy in named.items() if proxy.GetProperty("RankReports") is not None}
+
+
+def forget_strange_paths(sources):
+    """Let the environment name the scheduler file where the state's own is not there, as on another machine."""
+    if not os.environ.get("PVDASK_SCHEDULER_FILE"):
+        return
+    for source in sources.values():
+        named = source.GetPropertyValue("SchedulerFile")
+        if source.GetProperty("FileNames") is None and named and not os.path.exists(named):
+            source.SchedulerFile = ""
 
 
 def render_view(state):
