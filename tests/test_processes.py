@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -44,14 +45,21 @@ def started(code: str) -> ManagedProcess:
     return process
 
 
+def sessions(process: ManagedProcess) -> tuple[int, int]:
+    """How many processes it has become, and in how many sessions: a child is there before it is in one of its own."""
+    found = []
+    for pid in marked_processes(process.marker):
+        with contextlib.suppress(ProcessLookupError):
+            found.append(os.getsid(pid))
+    return len(found), len(set(found))
+
+
 def test_stop_ends_descendants_in_other_sessions_too() -> None:
     process = started(RUNAWAY)
-    deadline = time.monotonic() + 10
-    while len(marked_processes(process.marker)) < 4 and time.monotonic() < deadline:
+    deadline = time.monotonic() + 20
+    while sessions(process) != (4, 3) and time.monotonic() < deadline:
         time.sleep(0.05)
-    pids = marked_processes(process.marker)
-    assert len(pids) == 4
-    assert len({os.getsid(pid) for pid in pids}) == 3
+    assert sessions(process) == (4, 3)
     process.stop()
     assert marked_processes(process.marker) == []
     assert process.returncode == -signal.SIGTERM

@@ -271,6 +271,9 @@ def test_a_reload_shows_what_was_shown(visit: Visit) -> None:
     with visit.new_picture():
         visit.page.click("[data-look='+z']")
     before = visit.picture()
+    for pause_ms in (0, 150, 300, 450, 600):  # while it loads, connects, asks
+        visit.page.reload()
+        visit.page.wait_for_timeout(pause_ms)
     visit.page.reload()
     visit.settle(0)
     assert visit.value("color") == "depth"

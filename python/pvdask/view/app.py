@@ -147,6 +147,8 @@ def _make_server(engine: Engine, settings: Settings) -> Any:
     )
     server.state.trame__title = "pvdask"
     server.state.trame__favicon = _ICON
+    # trame-client 3.13 sets this one when the connection closes, and throws where it does not know of it.
+    server.state.trame_error_report_msg = ""
     with DivLayout(server):
         html.Div()  # page.js puts the page beside it
     pages = Pages(engine, settings.start, settings.state)

@@ -5,6 +5,7 @@ import { View } from "./view.js";
 
 const KEPT = ["dataset", "x", "y", "z", "color", "filter", "sample", "representation", "size", "legend"];
 const PING_MS = 20000;
+const CONNECTION_CLOSED = -32099; // wslink's code of a call that its connection did not outlive
 const FILES = { pvsm: "state", pvcc: "camera", json: "color_map" };
 const find = (id) => document.getElementById(id);
 const counted = (number) => Number(number).toLocaleString("en-US");
@@ -258,6 +259,11 @@ function offer(content, name, type) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
+
+// Where the connection closes, in a reload too, trame's client tells the server of it through that very connection.
+window.addEventListener("unhandledrejection", (event) => {
+  if (event.reason?.code === CONNECTION_CLOSED) event.preventDefault();
+});
 
 async function begin() {
   // Beside what trame's client draws, which it does anew whenever it likes.
