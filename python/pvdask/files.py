@@ -15,10 +15,9 @@ PARQUET_SUFFIXES = (".parquet", ".pq", ".parq")
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 
 SMALLEST_BLOCK_BYTES = 1 << 18
+USUAL_BLOCK_BYTES = 4 << 20
 LARGEST_BLOCK_BYTES = 64 << 20
-BLOCKS = 64
-"""Blocks that CSV files are cut into, as long as they are neither smaller nor larger than the two sizes. It depends on the files
-alone, so that partitions are the same however many ranks read them."""
+FEW_BLOCKS, MANY_BLOCKS = 16, 64
 
 MAXIMUM_COLUMNS = 100_000
 MAXIMUM_HEADER_BYTES = 16 << 20
@@ -125,9 +124,30 @@ def _read_csv(files: Sequence[str]) -> Any:
     separator = "," if len(local) < len(files) else _separator(files[0])
     if any(file.endswith(".gz") for file in files):
         return dd.read_csv(list(files), sep=separator, blocksize=None, compression="gzip")  # gzip cannot be cut
-    total = sum(os.path.getsize(file) for file in local)
-    block = min(max(total // BLOCKS, SMALLEST_BLOCK_BYTES), LARGEST_BLOCK_BYTES)
-    return dd.read_csv(list(files), sep=separator, blocksize=block)
+    block = block_bytes(sum(os.path.getsize(file) for file in local))
+    # low_memory tells types from a part of a block at a time
+    return dd.read_csv(list(files), sep=separator, blocksize=block, low_memory=False)
+
+
+def block_bytes(total_bytes: int) -> int:
+    """Size of the blocks that CSV files are cut into.
+
+    A block costs some 10 ms whatever its size, so that the usual one is as large as takes longer than that to read; small files
+    make blocks for a few ranks all the same, and large ones no more than a scheduler minds. It depends on the files alone, so
+    that partitions are the same however many ranks read them.
+
+    Parameters
+    ----------
+    total_bytes : int
+        Of all files.
+
+    Returns
+    -------
+    int
+        In bytes.
+    """
+    few = max(total_bytes // FEW_BLOCKS, SMALLEST_BLOCK_BYTES)
+    return min(max(total_bytes // MANY_BLOCKS, min(few, USUAL_BLOCK_BYTES)), LARGEST_BLOCK_BYTES)
 
 
 def _separator(file: str) -> str:
