@@ -14,6 +14,8 @@ import sys
 import time
 
 from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkIOImage import vtkPNGWriter
+from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
 
 SOURCE = """
 import numpy as np
@@ -121,6 +123,20 @@ def timed_renders(view, n_frames):
     return (time.perf_counter() - start) / n_frames
 
 
+def moving_picture(view, resolution, path):
+    """The picture as it is while the camera moves, with a level of detail for any size of data."""
+    view.LODThreshold, view.LODResolution, view.ImageReductionFactor = 0.0, resolution, 1
+    view.InteractiveRender()
+    window = vtkWindowToImageFilter()
+    window.SetInput(view.GetRenderWindow())
+    window.ShouldRerenderOff()
+    window.ReadFrontBufferOff()
+    writer = vtkPNGWriter()
+    writer.SetFileName(path)
+    writer.SetInputConnection(window.GetOutputPort())
+    writer.Write()
+
+
 def main():
     """Make the scene, draw it, and say how it was composited."""
     options = json.loads(sys.argv[1])
@@ -136,6 +152,9 @@ def main():
         )  # out of sight: all that counts is that it asks
         beside.Opacity = 0.5
     simple.Render(view)
+    if options.get("moving"):
+        moving_picture(view, options["moving"]["resolution"], options["moving"]["picture"])
+        simple.Render(view)
     report = {
         "first_picture_s": time.perf_counter() - start,
         "ordered": uses_ordered_compositing(view),

@@ -54,10 +54,15 @@ class Studio:
             self.install, n_ranks, SCENE, [json.dumps(options)], timeout_s=120, env=dict(env or {})
         )
         assert run.returncode == 0, f"{n_ranks} ranks, {options}: {run.stdout}{run.stderr}"
-        with Image.open(options["picture"]) as image:
-            pixels = np.asarray(image.convert("RGB")).astype(int)
+        pixels = read(Path(options["picture"]))
         report = json.loads(Path(options["report"]).read_text(encoding="utf-8"))
         return Drawn(pixels, report, run.stdout + run.stderr)
+
+
+def read(path: Path) -> np.ndarray:
+    """A picture's pixels, height x width x 3 of int."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
 
 
 @pytest.fixture

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from opaque_pictures import CLOUD, GRID, N_GRID, RANKS, Studio, count_blobs, greatest_difference, opaque_studio, studio
+from opaque_pictures import (
+    CLOUD,
+    GRID,
+    N_GRID,
+    RANKS,
+    Studio,
+    count_blobs,
+    greatest_difference,
+    lit,
+    opaque_studio,
+    read,
+    studio,
+)
 
 pytestmark = pytest.mark.render
 
@@ -100,3 +114,21 @@ def test_spheres_scaled_by_an_array_are_whole_at_the_edges(opaque_studio: Studio
     for n_ranks in (2, 3):
         drawn = opaque_studio.draw(n_ranks, representation="Opaque Gaussian", properties=scaled("Opaque"), **scene)
         assert greatest_difference(drawn.pixels, expected.pixels) == 0
+
+
+@pytest.mark.parametrize(("n_ranks", "properties"), [(1, {}), (3, {}), (3, {"Opacity": 0.5})])
+def test_a_share_of_the_points_is_drawn_while_the_camera_moves(
+    opaque_studio: Studio, tmp_path: Path, n_ranks: int, properties: dict[str, float]
+) -> None:
+    scene = {"n_side": 60, "radius": 0.004, "representation": "Opaque Gaussian", "properties": properties}
+    n_points, resolution, picture = 60 * 60, 0.0, tmp_path / "moving.png"
+    still = opaque_studio.draw(n_ranks, color_by="brightness", **scene)
+    moved = opaque_studio.draw(
+        n_ranks, color_by="brightness", moving={"resolution": resolution, "picture": str(picture)}, **scene
+    )
+    of_a_rank = n_points // n_ranks
+    step = -(-of_a_rank // 10 ** (3 + 4 * resolution))  # as vtkOpaqueGaussianRepresentation's header says
+    assert count_blobs(read(picture)) == n_ranks * int(of_a_rank // step)
+    assert lit(read(picture)).sum() / still.n_lit == pytest.approx(step ** (2 / 3) / step, rel=0.25)
+    assert count_blobs(moved.pixels) == n_points
+    assert greatest_difference(moved.pixels, still.pixels) == 0

@@ -19,7 +19,7 @@ DRAWN_REDUCTION, DRAG_REDUCTION = 3, 2
 
 DRAWING = {
     "RemoteRenderThreshold": 0.0,
-    "LODThreshold": 1e9,  # decimated points look like other data; a drag is drawn smaller in place of that
+    "LODThreshold": 8.0,  # MB, some 300,000 points: above it Opaque Gaussian draws a share of them in a drag
     "ImageReductionFactor": DRAWN_REDUCTION,
     "UseFXAA": 0,  # half of the time of a frame where the processor draws
 }
@@ -86,6 +86,7 @@ class Scene:
         self.camera.set(**fitted(list(source.GetDataInformation().GetBounds())))
         display = simple.Show(source, self.view)
         display.SetRepresentationType(POINTS)
+        display.SuppressLOD = 1  # decimated as surfaces are, points look like other data
         return display
 
     def refresh(self):

@@ -1,14 +1,12 @@
 #include "vtkOpaqueGaussianRepresentation.h"
 
+#include "OpaqueGaussianBlocks.h"
 #include "vtkBoundingBox.h"
-#include "vtkCellArray.h"
 #include "vtkColorTransferFunction.h"
 #include "vtkCompositeDataIterator.h"
 #include "vtkCompositeDataSet.h"
 #include "vtkDataArray.h"
 #include "vtkDataSet.h"
-#include "vtkFieldData.h"
-#include "vtkIdTypeArray.h"
 #include "vtkInformation.h"
 #include "vtkMath.h"
 #include "vtkMatrix4x4.h"
@@ -24,38 +22,41 @@
 #include "vtkPolyData.h"
 #include "vtkProcessModule.h"
 #include "vtkProperty.h"
+#include "vtkRenderer.h"
 
 #include <algorithm>
-#include <numeric>
+#include <array>
+#include <cmath>
 
 vtkStandardNewMacro(vtkOpaqueGaussianRepresentation);
 
 namespace
 {
-/**
- * One vertex cell a point: what is moved between ranks when this or another representation of the view is translucent are
- * cells, and points that no cell uses would be lost.
- */
-vtkSmartPointer<vtkCellArray> OneVertexAPoint(vtkIdType n_points)
+using Bounds = std::array<double, 6>;
+
+Bounds BoundsOf(vtkCompositeDataSet* blocks)
 {
-  vtkNew<vtkIdTypeArray> offsets;
-  vtkNew<vtkIdTypeArray> points;
-  offsets->SetNumberOfValues(n_points + 1);
-  points->SetNumberOfValues(n_points);
-  std::iota(offsets->GetPointer(0), offsets->GetPointer(0) + n_points + 1, 0);
-  std::iota(points->GetPointer(0), points->GetPointer(0) + n_points, 0);
-  auto cells = vtkSmartPointer<vtkCellArray>::New();
-  cells->SetData(offsets, points);
-  return cells;
+  Bounds bounds;
+  vtkMath::UninitializeBounds(bounds.data());
+  if (blocks)
+  {
+    blocks->GetBounds(bounds.data());
+  }
+  return bounds;
 }
 }
 
 //----------------------------------------------------------------------------
 vtkOpaqueGaussianRepresentation::vtkOpaqueGaussianRepresentation()
   : PaddedActor(vtkSmartPointer<vtkPaddedActor>::New())
+  , LODActor(vtkSmartPointer<vtkPaddedActor>::New())
+  , LODMapper(vtkSmartPointer<vtkPointGaussianMapper>::New())
 {
   this->PaddedActor->SetMapper(this->Mapper);
   this->Actor = this->PaddedActor;
+  this->LODActor->SetMapper(this->LODMapper);
+  this->LODActor->SetProperty(this->Actor->GetProperty());
+  this->LODActor->SetPickable(false);
 }
 
 //----------------------------------------------------------------------------
@@ -73,18 +74,15 @@ int vtkOpaqueGaussianRepresentation::RequestData(
   vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
   auto* input = vtkPointSet::GetData(inputVector[0], 0);
+  this->BarePoints = nullptr;
   if (!input || !input->GetPoints())
   {
     return this->Superclass::RequestData(request, inputVector, outputVector); // blocks, or a grid without points of its own
   }
-  vtkNew<vtkPolyData> points;
-  points->SetPoints(input->GetPoints());
-  points->GetPointData()->ShallowCopy(input->GetPointData());
-  points->GetFieldData()->ShallowCopy(input->GetFieldData());
-  points->SetVerts(OneVertexAPoint(input->GetNumberOfPoints()));
   vtkNew<vtkMultiBlockDataSet> blocks;
-  blocks->SetBlock(0, points);
+  blocks->SetBlock(0, OpaqueGaussianBlocks::WithVertices(input));
   this->ProcessedData = blocks;
+  this->BarePoints = OpaqueGaussianBlocks::WithoutVertices(blocks);
   // Past the superclass, which would copy every array.
   return this->vtkPVDataRepresentation::RequestData(request, inputVector, outputVector);
 }
@@ -93,7 +91,10 @@ int vtkOpaqueGaussianRepresentation::RequestData(
 int vtkOpaqueGaussianRepresentation::ProcessViewRequest(
   vtkInformationRequestKey* request, vtkInformation* inInfo, vtkInformation* outInfo)
 {
-  if (!this->Superclass::ProcessViewRequest(request, inInfo, outInfo))
+  const bool is_render = request == vtkPVView::REQUEST_RENDER();
+  // Past the superclass where it would give its mapper other points than ours: points that change go to the graphics card again.
+  if (!(is_render ? this->vtkPVDataRepresentation::ProcessViewRequest(request, inInfo, outInfo)
+                  : this->Superclass::ProcessViewRequest(request, inInfo, outInfo)))
   {
     return 0;
   }
@@ -108,34 +109,136 @@ int vtkOpaqueGaussianRepresentation::ProcessViewRequest(
     }
     this->ReportBounds(inInfo);
   }
-  else if (request == vtkPVView::REQUEST_RENDER())
+  else if (request == vtkPVView::REQUEST_UPDATE_LOD())
+  {
+    this->ProvideLOD(inInfo);
+  }
+  else if (is_render)
   {
     this->WarnIfNoLongerOpaque();
-    this->PaddedActor->SetPadding(this->GetLargestRadius(vtkPVView::GetDeliveredPiece(inInfo, this)));
+    this->Draw(inInfo);
   }
   return 1;
+}
+
+//----------------------------------------------------------------------------
+void vtkOpaqueGaussianRepresentation::ProvideLOD(vtkInformation* inInfo)
+{
+  auto* blocks = vtkCompositeDataSet::SafeDownCast(vtkPVView::GetPiece(inInfo, this));
+  if (!blocks)
+  {
+    return;
+  }
+  const double resolution =
+    inInfo->Has(vtkPVRenderView::LOD_RESOLUTION()) ? inInfo->Get(vtkPVRenderView::LOD_RESOLUTION()) : 0.5;
+  const double n_kept = std::pow(10.0, 3.0 + 4.0 * resolution);
+  this->LODStep = std::max<vtkIdType>(1, std::llround(std::ceil(blocks->GetNumberOfPoints() / n_kept)));
+  // On all ranks, the client's too, whatever they hold: the view delivers it by all of them together.
+  vtkPVView::SetPieceLOD(inInfo, this, OpaqueGaussianBlocks::Thinned(blocks, this->LODStep));
+}
+
+//----------------------------------------------------------------------------
+void vtkOpaqueGaussianRepresentation::Draw(vtkInformation* inInfo)
+{
+  auto* all = vtkCompositeDataSet::SafeDownCast(vtkPVView::GetDeliveredPiece(inInfo, this));
+  auto* lod = vtkCompositeDataSet::SafeDownCast(vtkPVView::GetDeliveredPieceLOD(inInfo, this));
+  const bool draws_lod = inInfo->Has(vtkPVRenderView::USE_LOD()) && lod;
+  this->PaddedActor->SetDrawn(!draws_lod);
+  this->LODActor->SetDrawn(draws_lod);
+  this->UpdateColoringParameters();
+  if (draws_lod)
+  {
+    this->DrawLOD(lod);
+  }
+  else
+  {
+    this->DrawAll(all);
+  }
+}
+
+//----------------------------------------------------------------------------
+void vtkOpaqueGaussianRepresentation::DrawAll(vtkCompositeDataSet* delivered)
+{
+  const bool is_as_it_was = delivered && this->BarePoints &&
+    OpaqueGaussianBlocks::ShareCells(delivered, vtkCompositeDataSet::SafeDownCast(this->ProcessedData));
+  this->Mapper->SetInputDataObject(is_as_it_was ? this->BarePoints.GetPointer() : delivered);
+  this->PaddedActor->SetPointBounds(BoundsOf(delivered).data());
+  this->PaddedActor->SetPadding(this->GetLargestRadius(delivered));
+}
+
+//----------------------------------------------------------------------------
+void vtkOpaqueGaussianRepresentation::DrawLOD(vtkCompositeDataSet* delivered)
+{
+  const double larger = std::cbrt(static_cast<double>(this->LODStep));
+  this->LODMapper->SetInputDataObject(delivered);
+  this->LODMapper->SetScalarVisibility(this->Mapper->GetScalarVisibility());
+  this->LODMapper->SelectColorArray(this->Mapper->GetArrayName());
+  this->LODMapper->SetScalarMode(this->Mapper->GetScalarMode());
+  this->LODMapper->SetColorMode(this->Mapper->GetColorMode());
+  this->LODMapper->SetLookupTable(this->Mapper->GetLookupTable());
+  this->LODMapper->SetUseLookupTableScalarRange(this->Mapper->GetUseLookupTableScalarRange());
+  this->LODMapper->SetScaleFactor(larger * this->Mapper->GetScaleFactor());
+  this->LODMapper->SetScaleFunction(this->Mapper->GetScaleFunction());
+  this->LODMapper->SetScaleArray(this->Mapper->GetScaleArray());
+  this->LODMapper->SetScaleArrayComponent(this->Mapper->GetScaleArrayComponent());
+  this->LODMapper->SetScalarOpacityFunction(this->Mapper->GetScalarOpacityFunction());
+  this->LODMapper->SetOpacityArray(this->Mapper->GetOpacityArray());
+  this->LODMapper->SetOpacityArrayComponent(this->Mapper->GetOpacityArrayComponent());
+  this->LODMapper->SetEmissive(this->Mapper->GetEmissive());
+  this->LODMapper->SetSplatShaderCode(this->Mapper->GetSplatShaderCode());
+  this->LODMapper->SetTriangleScale(this->Mapper->GetTriangleScale());
+  this->LODActor->SetPosition(this->Actor->GetPosition());
+  this->LODActor->SetOrigin(this->Actor->GetOrigin());
+  this->LODActor->SetScale(this->Actor->GetScale());
+  this->LODActor->SetOrientation(this->Actor->GetOrientation());
+  this->LODActor->SetPointBounds(BoundsOf(delivered).data());
+  this->LODActor->SetPadding(larger * this->GetLargestRadius(delivered));
+}
+
+//----------------------------------------------------------------------------
+bool vtkOpaqueGaussianRepresentation::AddToView(vtkView* view)
+{
+  if (!this->Superclass::AddToView(view))
+  {
+    return false;
+  }
+  vtkPVRenderView::SafeDownCast(view)->GetRenderer()->AddActor(this->LODActor);
+  return true;
+}
+
+//----------------------------------------------------------------------------
+bool vtkOpaqueGaussianRepresentation::RemoveFromView(vtkView* view)
+{
+  if (!this->Superclass::RemoveFromView(view))
+  {
+    return false;
+  }
+  vtkPVRenderView::SafeDownCast(view)->GetRenderer()->RemoveActor(this->LODActor);
+  return true;
+}
+
+//----------------------------------------------------------------------------
+void vtkOpaqueGaussianRepresentation::SetVisibility(bool visible)
+{
+  this->LODActor->SetVisibility(visible);
+  this->Superclass::SetVisibility(visible);
 }
 
 //----------------------------------------------------------------------------
 void vtkOpaqueGaussianRepresentation::ReportBounds(vtkInformation* inInfo)
 {
   auto* composite = vtkCompositeDataSet::SafeDownCast(this->ProcessedData);
-  double bounds[6];
-  vtkMath::UninitializeBounds(bounds);
-  if (composite)
-  {
-    composite->GetBounds(bounds);
-  }
-  if (!vtkMath::AreBoundsInitialized(bounds))
+  Bounds bounds = BoundsOf(composite);
+  if (!vtkMath::AreBoundsInitialized(bounds.data()))
   {
     return; // no points on this rank; the superclass has said so
   }
-  vtkBoundingBox box(bounds);
+  vtkBoundingBox box(bounds.data());
   box.Inflate(this->GetLargestRadius(composite));
-  box.GetBounds(bounds);
+  box.GetBounds(bounds.data());
   vtkNew<vtkMatrix4x4> matrix;
   this->Actor->GetMatrix(matrix);
-  vtkPVRenderView::SetGeometryBounds(inInfo, this, bounds, matrix);
+  vtkPVRenderView::SetGeometryBounds(inInfo, this, bounds.data(), matrix);
 }
 
 //----------------------------------------------------------------------------

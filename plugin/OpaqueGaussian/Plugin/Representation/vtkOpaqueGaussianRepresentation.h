@@ -12,6 +12,9 @@
  * are. The answer follows from properties alone, which are the same on every rank, and never from a rank's own data: ranks
  * that disagreed would wait for each other for ever.
  *
+ * While the camera moves, and the view has its level of detail on, it draws a share of the points: 10^(3 + 4 r) a rank, for
+ * the view's LODResolution r from 0 to 1, with radii larger by the mean distance between points.
+ *
  * Its bounds include the radius of what is drawn round the points (vtkPaddedActor says why), so that Reset Camera frames
  * whole spheres, by a radius wider than for Point Gaussian.
  */
@@ -21,6 +24,7 @@
 #include "OpaqueGaussianRepresentationModule.h" // for the export macro
 #include "vtkPointGaussianRepresentation.h"
 
+class vtkCompositeDataSet;
 class vtkPaddedActor;
 
 class OPAQUEGAUSSIANREPRESENTATION_EXPORT vtkOpaqueGaussianRepresentation : public vtkPointGaussianRepresentation
@@ -32,6 +36,8 @@ public:
 
   int ProcessViewRequest(
     vtkInformationRequestKey* request, vtkInformation* inInfo, vtkInformation* outInfo) override;
+
+  void SetVisibility(bool visible) override;
 
   /**
    * Whether nothing that is drawn can be seen through, judged by the properties alone.
@@ -50,6 +56,21 @@ protected:
 private:
   vtkOpaqueGaussianRepresentation(const vtkOpaqueGaussianRepresentation&) = delete;
   void operator=(const vtkOpaqueGaussianRepresentation&) = delete;
+
+  bool AddToView(vtkView* view) override;
+  bool RemoveFromView(vtkView* view) override;
+
+  /**
+   * Give the view fewer points to draw while the camera moves.
+   */
+  void ProvideLOD(vtkInformation* inInfo);
+
+  /**
+   * Draw what the view has delivered, all of it or its level of detail.
+   */
+  void Draw(vtkInformation* inInfo);
+  void DrawAll(vtkCompositeDataSet* delivered);
+  void DrawLOD(vtkCompositeDataSet* delivered);
 
   bool HasOpaqueShader() const;
   bool HasOpaqueColors();
@@ -73,6 +94,10 @@ private:
   double GetLargestArrayValue(vtkDataObject* data);
 
   vtkSmartPointer<vtkPaddedActor> PaddedActor;
+  vtkSmartPointer<vtkPaddedActor> LODActor;
+  vtkSmartPointer<vtkPointGaussianMapper> LODMapper;
+  vtkSmartPointer<vtkCompositeDataSet> BarePoints; ///< ProcessedData without its cells, if it is ours
+  vtkIdType LODStep = 1;                           ///< one of so many points is drawn while the camera moves
   bool ToldOpaque = false;
 };
 
