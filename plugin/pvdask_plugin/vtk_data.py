@@ -92,7 +92,8 @@ def wrap(array: Array, name: str) -> Any:
 def vertices(n_points: int) -> vtkCellArray:
     """One vertex cell a point, so that Threshold, Clip and the Points representation see them.
 
-    Offsets and connectivity are the same numbers, 0 to n, so both arrays share one buffer of 4 bytes a point.
+    Offsets and connectivity are the same numbers, 0 to n, whatever the data: both, and those of the output before where that
+    has as many points, share one buffer of 4 bytes a point.
 
     Parameters
     ----------
@@ -104,17 +105,30 @@ def vertices(n_points: int) -> vtkCellArray:
     vtkCellArray
         With n_points cells.
     """
-    # In memory of VTK's own: vtkCellArray.SetData (VTK 9.2) keeps the buffer and not the array, so NumPy's would be freed.
-    offsets = vtkTypeInt32Array() if n_points < np.iinfo("i4").max else vtkTypeInt64Array()
-    offsets.SetNumberOfValues(n_points + 1)
-    numbers = vtk_to_numpy(offsets)
-    numbers[:] = np.arange(n_points + 1, dtype=numbers.dtype)
-    connectivity = offsets.NewInstance()
-    connectivity.ShallowCopy(offsets)
-    connectivity.SetNumberOfValues(n_points)
+    numbers = _numbers(n_points + 1)
+    offsets, connectivity = numbers.NewInstance(), numbers.NewInstance()
+    for array, length in ((offsets, n_points + 1), (connectivity, n_points)):
+        array.ShallowCopy(numbers)
+        array.SetNumberOfValues(length)
     cells = vtkCellArray()
     cells.SetData(offsets, connectivity)
     return cells
+
+
+_counted: list[Any] = []
+
+
+def _numbers(count: int) -> Any:
+    """The numbers from 0 to `count`, in an array that must not be written to."""
+    # Not a longer one: an array's memory, which decides where ParaView draws, is what its buffer has.
+    if not _counted or _counted[0].GetNumberOfValues() != count:
+        # In memory of VTK's own: vtkCellArray.SetData (VTK 9.2) keeps the buffer and not the array, so NumPy's would be freed.
+        array = vtkTypeInt32Array() if count <= np.iinfo("i4").max else vtkTypeInt64Array()
+        array.SetNumberOfValues(count)
+        numbers = vtk_to_numpy(array)
+        numbers[:] = np.arange(count, dtype=numbers.dtype)
+        _counted[:] = [array]
+    return _counted[0]
 
 
 def string_array(name: str, values: Sequence[str]) -> vtkStringArray:

@@ -9,19 +9,20 @@ from pvbench.session import Session
 NAME = "table"
 TITLE = "Table to points"
 PEER = "ParaView's Table To Points"
+COLUMNS = [*data.POSITIONS, *data.VALUES]
 
 
 def run(session: Session) -> list[Row]:
-    """In turns in one process, after one turn each that does not count."""
+    """In turns in one process, after one turn each that does not count: on one rank, and on all."""
+    return [_row(session, n_ranks) for n_ranks in dict.fromkeys((1, session.settings.ranks))]
+
+
+def _row(session: Session, n_ranks: int) -> Row:
     settings = session.settings
-    session.say(f"{NAME}: {settings.table_rows:,} rows")
-    job = {
-        "dataset": session.frame(settings.table_rows),
-        "columns": [*data.POSITIONS, *data.VALUES],
-        "repeat": settings.repeat,
-    }
-    outcome = session.job("table_points.py", job)
+    what = f"{settings.table_rows:,} rows of {len(COLUMNS)} columns, {n_ranks} rank(s)"
+    session.say(f"{NAME}: {what}")
+    job = {"dataset": session.frame(settings.table_rows), "columns": COLUMNS, "repeat": 2 * settings.repeat}
+    outcome = session.job("table_points.py", job, n_ranks=n_ranks)
     ours, peer = (Samples.of(outcome[name][1:], "s") for name in ("fast", "stock"))
-    what = f"{settings.table_rows:,} rows of {len(job['columns'])} columns, {settings.ranks} ranks"
     note = "the same points; ours keeps the columns' types"
-    return [faster(NAME, what, ours, peer, PEER, 20, note=note)]
+    return faster(NAME, what, ours, peer, PEER, 20, note=note)

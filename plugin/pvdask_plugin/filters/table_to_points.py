@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +22,9 @@ from pvdask_plugin.vtk_ranks import VtkRanks
 
 BLOCK_ROWS = 65_536
 """Rows that are interleaved at a time, so that new memory is touched once, while it is in the cache."""
+
+MOST_THREADS = 4
+"""Copying is bound by memory, which few cores saturate."""
 
 
 class FastTableToPoints(Properties, VTKPythonAlgorithmBase):
@@ -100,14 +105,8 @@ def to_points(table: vtkTable, output: vtkPolyData, names: list[str], precision:
     rows = table.GetRowData()
     if not rows.GetNumberOfArrays():  # a rank that has nothing of the table
         return
-    points = np.empty((table.GetNumberOfRows(), 3), precision)
     axes = [_axis(rows, name) for name in names if name != NO_COLUMN]
-    with np.errstate(over="ignore"):
-        for start in range(0, len(points), BLOCK_ROWS):
-            block = points[start : start + BLOCK_ROWS]
-            block[:, len(axes) :] = 0
-            for axis, values in enumerate(axes):
-                block[:, axis] = values[start : start + BLOCK_ROWS]
+    points = _interleaved(axes, table.GetNumberOfRows(), precision)
     vtk_points = vtkPoints()
     vtk_points.SetData(wrap(points, "Points"))
     output.SetPoints(vtk_points)
@@ -117,6 +116,28 @@ def to_points(table: vtkTable, output: vtkPolyData, names: list[str], precision:
         if keep or array.GetName() not in names:
             output.GetPointData().AddArray(array)
     output.GetFieldData().PassData(table.GetFieldData())
+
+
+def _interleaved(axes: list[Any], n_rows: int, precision: Any) -> Any:
+    """Positions, n x 3, of two or three columns; NumPy lets go of the interpreter, so that threads share the rows."""
+    points = np.empty((n_rows, 3), precision)
+
+    def fill(start: int) -> None:
+        block = points[start : start + BLOCK_ROWS]
+        with np.errstate(over="ignore"):
+            block[:, len(axes) :] = 0
+            for axis, values in enumerate(axes):
+                block[:, axis] = values[start : start + BLOCK_ROWS]
+
+    starts = range(0, n_rows, BLOCK_ROWS)
+    n_threads = min(len(os.sched_getaffinity(0)), MOST_THREADS)  # mpiexec binds a rank to the cores that are its own
+    if n_threads > 1 and len(starts) > 1:
+        with ThreadPoolExecutor(n_threads) as pool:
+            list(pool.map(fill, starts))
+    else:
+        for start in starts:
+            fill(start)
+    return points
 
 
 def _axis(rows: Any, name: str) -> Any:
