@@ -1,9 +1,9 @@
-"""Draw one set of points in one way and write the picture, and what the view did about it as JSON (run by pvbatch).
+"""Draw sets of points, each in its way, and write the pictures, and what the view did about it as JSON (run by pvbatch).
 
 Every rank makes the same points from one seed and keeps every n-th of them, so that the ranks overlap everywhere in
 space: the arrangement that ordered compositing has to undo by moving points, and that a depth test does not mind.
 
-    pvbatch opaque_scene.py '{"representation": "Opaque Gaussian", "n_side": 30, "radius": 0.02, "report": "x.json"}'
+    pvbatch opaque_scene.py '[{"representation": "Opaque Gaussian", "n_side": 30, "radius": 0.02, "report": "x.json"}]'
 """
 
 # Before anything that can raise: a script that ends before this import leaves pvbatch's other ranks waiting.
@@ -137,9 +137,8 @@ def moving_picture(view, resolution, path):
     writer.Write()
 
 
-def main():
-    """Make the scene, draw it, and say how it was composited."""
-    options = json.loads(sys.argv[1])
+def draw(options):
+    """Make a scene, draw it, say how it was composited, and leave nothing of it."""
     source = make_source(options)
     source.UpdatePipeline()
     view = make_view(options)
@@ -152,10 +151,12 @@ def main():
         )  # out of sight: all that counts is that it asks
         beside.Opacity = 0.5
     simple.Render(view)
-    if options.get("moving"):
-        moving_picture(view, options["moving"]["resolution"], options["moving"]["picture"])
+    report = {}
+    if options.get("moving") is not None:
+        report["moving_picture"] = options["picture"].replace(".png", "-moving.png")
+        moving_picture(view, options["moving"], report["moving_picture"])
         simple.Render(view)
-    report = {
+    report |= {
         "first_picture_s": time.perf_counter() - start,
         "ordered": uses_ordered_compositing(view),
         "choices": list(display.GetProperty("Representation").Available),
@@ -173,6 +174,9 @@ def main():
         report["states"].append(uses_ordered_compositing(view))
     with open(options["report"], "w", encoding="utf-8") as stream:
         json.dump(report, stream)
+    for proxy in (display, view, *reversed(simple.GetSources().values())):
+        simple.Delete(proxy)
 
 
-main()
+for scene in json.loads(sys.argv[1]):
+    draw(scene)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from leftovers import SESSION_MARKER, environment_marker
 from PIL import Image
 
 from pvdask.launch import ParaViewInstall, Stack
@@ -47,16 +48,26 @@ class Studio:
 
     def draw(self, n_ranks: int, env: Mapping[str, str] | None = None, **options: Any) -> Drawn:
         """Draw one scene on `n_ranks` ranks; a run that does not end rightly fails the test."""
-        self._n_drawn += 1
-        stem = self.folder / f"scene{self._n_drawn}"
-        options.update(picture=str(stem.with_suffix(".png")), report=str(stem.with_suffix(".json")))
+        return self.draw_all(n_ranks, {"it": options}, env)["it"]
+
+    def draw_all(
+        self, n_ranks: int, scenes: Mapping[str, Mapping[str, Any]], env: Mapping[str, str] | None = None
+    ) -> dict[str, Drawn]:
+        """Draw scenes one after another in one run, which takes less time than a run each."""
+        jobs = []
+        for options in scenes.values():
+            self._n_drawn += 1
+            stem = self.folder / f"scene{self._n_drawn}"
+            jobs.append({**options, "picture": f"{stem}.png", "report": f"{stem}.json"})
         run = self.stack.run_batch(
-            self.install, n_ranks, SCENE, [json.dumps(options)], timeout_s=120, env=dict(env or {})
+            self.install, n_ranks, SCENE, [json.dumps(jobs)], timeout_s=60 + 60 * len(jobs), env=dict(env or {})
         )
-        assert run.returncode == 0, f"{n_ranks} ranks, {options}: {run.stdout}{run.stderr}"
-        pixels = read(Path(options["picture"]))
-        report = json.loads(Path(options["report"]).read_text(encoding="utf-8"))
-        return Drawn(pixels, report, run.stdout + run.stderr)
+        assert run.returncode == 0, f"{n_ranks} ranks, {jobs}: {run.stdout}{run.stderr}"
+        return {name: self._drawn(job, run.stdout + run.stderr) for name, job in zip(scenes, jobs, strict=True)}
+
+    def _drawn(self, job: Mapping[str, Any], output: str) -> Drawn:
+        report = json.loads(Path(job["report"]).read_text(encoding="utf-8"))
+        return Drawn(read(Path(job["picture"])), report, output)
 
 
 def read(path: Path) -> np.ndarray:
@@ -65,13 +76,14 @@ def read(path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB")).astype(int)
 
 
-@pytest.fixture
-def studio(stack: Stack, install: ParaViewInstall, tmp_path: Path) -> Studio:
+@pytest.fixture(scope="module")
+def studio(install: ParaViewInstall, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """Draws scenes with the ParaView in use, the plugin and the mend as a user's run has them."""
-    return Studio(stack, install, tmp_path)
+    with environment_marker(SESSION_MARKER), Stack() as stack:
+        yield Studio(stack, install, tmp_path_factory.mktemp("pictures"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def opaque_studio(studio: Studio) -> Studio:
     """The same, sure that the compiled representation is there."""
     assert any(path.stem == "OpaqueGaussian" for path in compiled_plugins(project_layout())), (

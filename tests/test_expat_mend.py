@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opaque_pictures import GRID, N_GRID, RANKS, Studio, count_blobs, greatest_difference, studio
+from opaque_pictures import GRID, N_GRID, RANKS, Drawn, Studio, count_blobs, greatest_difference, studio
 
 from pvdask.errors import SetupError
 from pvdask.launch import ParaViewInstall
@@ -187,12 +187,18 @@ def test_other_programs_are_left_as_they_are() -> None:
     assert parsed(str(library())) == parsed("") == "['a', 'b']\n['a', 'b']\n"
 
 
+@pytest.fixture(scope="module")
+def pictures(studio: Studio) -> dict[int, dict[str, Drawn]]:
+    """Every scene at every rank count."""
+    return {n_ranks: studio.draw_all(n_ranks, SCENES) for n_ranks in RANKS}
+
+
 @pytest.mark.parametrize("name", SCENES)
-def test_all_points_are_drawn_at_every_rank_count(studio: Studio, name: str) -> None:
-    one = studio.draw(1, **SCENES[name])
+def test_all_points_are_drawn_at_every_rank_count(pictures: dict[int, dict[str, Drawn]], name: str) -> None:
+    one = pictures[1][name]
     assert count_blobs(one.pixels) == N_GRID
     for n_ranks in RANKS[1:]:
-        drawn = studio.draw(n_ranks, **SCENES[name])
+        drawn = pictures[n_ranks][name]
         difference = greatest_difference(drawn.pixels, one.pixels)
         print(f"{name}, {n_ranks} ranks: {count_blobs(drawn.pixels)} points, {drawn.n_lit} of {one.n_lit} pixels lit, "
               f"greatest difference {difference}")  # fmt: skip

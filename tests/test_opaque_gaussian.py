@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opaque_pictures import (
@@ -10,6 +11,7 @@ from opaque_pictures import (
     GRID,
     N_GRID,
     RANKS,
+    Drawn,
     Studio,
     count_blobs,
     greatest_difference,
@@ -23,48 +25,102 @@ pytestmark = pytest.mark.render
 
 __all__ = ["opaque_studio", "studio"]
 
+OPAQUE, STOCK = {"representation": "Opaque Gaussian"}, {"representation": "Point Gaussian"}
+SHADED = {"color_by": "brightness"}
+SCALED_CLOUD = {**CLOUD, "radius": 0.05}
+MOVING = {**OPAQUE, **SHADED, "n_side": 60, "radius": 0.004}
 
-def test_same_pixels_as_point_gaussian_on_one_rank_and_no_point_moved(opaque_studio: Studio) -> None:
-    expected = opaque_studio.draw(1, representation="Point Gaussian", color_by="brightness", **GRID)
+
+def scaled(prefix: str) -> dict[str, Any]:
+    """Properties for spheres as large as their brightness."""
+    array = "OpaqueScaleArray" if prefix else "SetScaleArray"
+    return {"properties": {array: ["POINTS", "brightness"], f"{prefix}ScaleByArray": 1, f"{prefix}UseScaleFunction": 0}}
+
+
+SCENES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "stock grid": ((1,), {**STOCK, **SHADED, **GRID}),
+    "stock cloud": ((1,), {**STOCK, **SHADED, **CLOUD}),
+    "stock scaled": ((1,), {**STOCK, **scaled(""), **SCALED_CLOUD}),
+    "grid": (RANKS, {**OPAQUE, **SHADED, "delivered": True, **GRID}),
+    "cloud": (RANKS, {**OPAQUE, **SHADED, **CLOUD}),
+    "scaled": ((2, 3), {**OPAQUE, **scaled("Opaque"), **SCALED_CLOUD}),
+    "translucent": (RANKS, {**OPAQUE, "properties": {"Opacity": 0.5}, "delivered": True, **GRID}),
+    "beside translucent": ((3,), {**OPAQUE, "beside_translucent": True, "delivered": True, **GRID}),
+    "still": ((1, 3), MOVING),
+    "moving": ((1, 3), {**MOVING, "moving": 0.0}),
+    "moving translucent": ((3,), {**MOVING, "properties": {"Opacity": 0.5}, "moving": 0.0}),
+}
+"""Scenes, and at how many ranks each is drawn."""
+
+
+@pytest.fixture(scope="module")
+def drawn(opaque_studio: Studio) -> dict[tuple[int, str], Drawn]:
+    """All of them, in one run a rank count."""
+    pictures = {}
     for n_ranks in RANKS:
-        options = {"representation": "Opaque Gaussian", "color_by": "brightness", "delivered": True, **GRID}
-        drawn = opaque_studio.draw(n_ranks, **options)
-        difference = greatest_difference(drawn.pixels, expected.pixels)
-        n_blobs = count_blobs(drawn.pixels)
-        print(f"{n_ranks} ranks: {n_blobs} points, {drawn.n_lit} pixels lit, greatest difference {difference}")
-        assert (n_blobs, difference) == (N_GRID, 0)
-        assert {"Opaque Gaussian", "Point Gaussian", "Surface"} <= set(drawn.report["choices"])
-        assert drawn.report["ordered"] is False
-        assert drawn.report["delivered"] == list(range(0, N_GRID, n_ranks))  # rank 0's own, as the source made them
+        wanted = {name: scene for name, (ranks, scene) in SCENES.items() if n_ranks in ranks}
+        for name, picture in opaque_studio.draw_all(n_ranks, wanted).items():
+            pictures[n_ranks, name] = picture
+    return pictures
 
 
-def test_overlapping_points_of_all_ranks_hide_each_other_rightly(opaque_studio: Studio) -> None:
-    expected = opaque_studio.draw(1, representation="Point Gaussian", color_by="brightness", **CLOUD)
+Pictures = dict[tuple[int, str], Drawn]
+
+
+@pytest.mark.parametrize("n_ranks", RANKS)
+def test_same_pixels_as_point_gaussian_on_one_rank_and_no_point_moved(drawn: Pictures, n_ranks: int) -> None:
+    grid = drawn[n_ranks, "grid"]
+    difference = greatest_difference(grid.pixels, drawn[1, "stock grid"].pixels)
+    n_blobs = count_blobs(grid.pixels)
+    print(f"{n_ranks} ranks: {n_blobs} points, {grid.n_lit} pixels lit, greatest difference {difference}")
+    assert (n_blobs, difference) == (N_GRID, 0)
+    assert {"Opaque Gaussian", "Point Gaussian", "Surface"} <= set(grid.report["choices"])
+    assert grid.report["ordered"] is False
+    assert grid.report["delivered"] == list(range(0, N_GRID, n_ranks))  # rank 0's own, as the source made them
+
+
+@pytest.mark.parametrize("n_ranks", RANKS)
+def test_overlapping_points_of_all_ranks_hide_each_other_rightly(drawn: Pictures, n_ranks: int) -> None:
+    expected = drawn[1, "stock cloud"]
     assert expected.n_lit > 150_000
-    for n_ranks in RANKS:
-        drawn = opaque_studio.draw(n_ranks, representation="Opaque Gaussian", color_by="brightness", **CLOUD)
-        difference = greatest_difference(drawn.pixels, expected.pixels)
-        print(f"{n_ranks} ranks: {drawn.n_lit} pixels lit, greatest difference {difference}")
-        assert difference == 0
+    difference = greatest_difference(drawn[n_ranks, "cloud"].pixels, expected.pixels)
+    print(f"{n_ranks} ranks: {drawn[n_ranks, 'cloud'].n_lit} pixels lit, greatest difference {difference}")
+    assert difference == 0
 
 
-def test_translucent_points_are_moved_and_all_drawn(opaque_studio: Studio) -> None:
-    options = {"representation": "Opaque Gaussian", "properties": {"Opacity": 0.5}, "delivered": True, **GRID}
-    one = opaque_studio.draw(1, **options)
-    for n_ranks in RANKS[1:]:
-        drawn = opaque_studio.draw(n_ranks, **options)
-        print(f"{n_ranks} ranks: {count_blobs(drawn.pixels)} points, {drawn.n_lit} of {one.n_lit} pixels lit")
-        assert count_blobs(drawn.pixels) == N_GRID
-        assert drawn.n_lit == one.n_lit
-        assert drawn.report["ordered"] is True
-        assert drawn.report["delivered"] != list(range(0, N_GRID, n_ranks))
+@pytest.mark.parametrize("n_ranks", RANKS[1:])
+def test_translucent_points_are_moved_and_all_drawn(drawn: Pictures, n_ranks: int) -> None:
+    one, many = drawn[1, "translucent"], drawn[n_ranks, "translucent"]
+    print(f"{n_ranks} ranks: {count_blobs(many.pixels)} points, {many.n_lit} of {one.n_lit} pixels lit")
+    assert count_blobs(many.pixels) == N_GRID
+    assert many.n_lit == one.n_lit
+    assert many.report["ordered"] is True
+    assert many.report["delivered"] != list(range(0, N_GRID, n_ranks))
 
 
-def test_opaque_points_go_along_when_something_else_in_the_view_is_translucent(opaque_studio: Studio) -> None:
-    drawn = opaque_studio.draw(3, representation="Opaque Gaussian", beside_translucent=True, delivered=True, **GRID)
-    assert drawn.report["ordered"] is True
-    assert drawn.report["delivered"] != list(range(0, N_GRID, 3))
-    assert count_blobs(drawn.pixels) == N_GRID
+def test_opaque_points_go_along_when_something_else_in_the_view_is_translucent(drawn: Pictures) -> None:
+    beside = drawn[3, "beside translucent"]
+    assert beside.report["ordered"] is True
+    assert beside.report["delivered"] != list(range(0, N_GRID, 3))
+    assert count_blobs(beside.pixels) == N_GRID
+
+
+@pytest.mark.parametrize("n_ranks", [2, 3])
+def test_spheres_scaled_by_an_array_are_whole_at_the_edges(drawn: Pictures, n_ranks: int) -> None:
+    assert greatest_difference(drawn[n_ranks, "scaled"].pixels, drawn[1, "stock scaled"].pixels) == 0
+
+
+@pytest.mark.parametrize(("n_ranks", "name"), [(1, "moving"), (3, "moving"), (3, "moving translucent")])
+def test_a_share_of_the_points_is_drawn_while_the_camera_moves(drawn: Pictures, n_ranks: int, name: str) -> None:
+    of_a_rank = 60 * 60 // n_ranks
+    step = -(-of_a_rank // 10**3)  # as vtkOpaqueGaussianRepresentation's header says, for a resolution of 0
+    moving, still = drawn[n_ranks, name], drawn[n_ranks, "still"]
+    in_motion = read(Path(moving.report["moving_picture"]))
+    assert count_blobs(in_motion) == n_ranks * (of_a_rank // step)
+    assert lit(in_motion).sum() / still.n_lit == pytest.approx(step ** (2 / 3) / step, rel=0.25)
+    assert count_blobs(moving.pixels) == 60 * 60
+    if name == "moving":
+        assert greatest_difference(moving.pixels, still.pixels) == 0
 
 
 WARNING = "Opaque Gaussian's colour map has become translucent"
@@ -102,33 +158,3 @@ def test_colour_map_that_becomes_translucent_without_an_update_is_not_silent(opa
     drawn = opaque_studio.draw(2, representation="Opaque Gaussian", color_by="brightness", states=states, **GRID)
     assert drawn.report["states"] == [True, True, False, False]
     assert WARNING in drawn.output
-
-
-def test_spheres_scaled_by_an_array_are_whole_at_the_edges(opaque_studio: Studio) -> None:
-    def scaled(prefix: str) -> dict[str, object]:
-        array = "OpaqueScaleArray" if prefix else "SetScaleArray"
-        return {array: ["POINTS", "brightness"], f"{prefix}ScaleByArray": 1, f"{prefix}UseScaleFunction": 0}
-
-    scene = {**CLOUD, "radius": 0.05}
-    expected = opaque_studio.draw(1, representation="Point Gaussian", properties=scaled(""), **scene)
-    for n_ranks in (2, 3):
-        drawn = opaque_studio.draw(n_ranks, representation="Opaque Gaussian", properties=scaled("Opaque"), **scene)
-        assert greatest_difference(drawn.pixels, expected.pixels) == 0
-
-
-@pytest.mark.parametrize(("n_ranks", "properties"), [(1, {}), (3, {}), (3, {"Opacity": 0.5})])
-def test_a_share_of_the_points_is_drawn_while_the_camera_moves(
-    opaque_studio: Studio, tmp_path: Path, n_ranks: int, properties: dict[str, float]
-) -> None:
-    scene = {"n_side": 60, "radius": 0.004, "representation": "Opaque Gaussian", "properties": properties}
-    n_points, resolution, picture = 60 * 60, 0.0, tmp_path / "moving.png"
-    still = opaque_studio.draw(n_ranks, color_by="brightness", **scene)
-    moved = opaque_studio.draw(
-        n_ranks, color_by="brightness", moving={"resolution": resolution, "picture": str(picture)}, **scene
-    )
-    of_a_rank = n_points // n_ranks
-    step = -(-of_a_rank // 10 ** (3 + 4 * resolution))  # as vtkOpaqueGaussianRepresentation's header says
-    assert count_blobs(read(picture)) == n_ranks * int(of_a_rank // step)
-    assert lit(read(picture)).sum() / still.n_lit == pytest.approx(step ** (2 / 3) / step, rel=0.25)
-    assert count_blobs(moved.pixels) == n_points
-    assert greatest_difference(moved.pixels, still.pixels) == 0
