@@ -85,11 +85,11 @@ class Connection:
             Where the file is missing, unreadable, or not what dask-mpi writes.
         """
         if self.scheduler_address:
-            if "://" not in self.scheduler_address:
+            if not _is_address(self.scheduler_address):
                 raise OptionError(
                     "SchedulerAddress", f"found {self.scheduler_address!r}; expected one such as tcp://host:8786."
                 )
-            return self.scheduler_address
+            return self.scheduler_address.strip()
         if not self.scheduler_file:
             raise OptionError(
                 "SchedulerFile",
@@ -137,6 +137,11 @@ def read_scheduler_file(path: Path) -> str:
         found = "is empty" if not text.strip() else "is not JSON"
         raise InputError(f"The scheduler file {path} {found}; {expected}") from None
     address = content.get("address") if isinstance(content, dict) else None
-    if not (isinstance(address, str) and "://" in address):
+    if not (isinstance(address, str) and _is_address(address)):
         raise InputError(f"The scheduler file {path} names no address; {expected}")
-    return address
+    return address.strip()
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is one word with a protocol."""
+    return "://" in text and len(text.split()) == 1 and text.strip().isprintable()

@@ -7,7 +7,35 @@ from __future__ import annotations
 
 
 class PvdaskError(Exception):
-    """Base of every error raised on purpose by this package; ``str(error)`` is shown to the user as it is."""
+    """Base of every error raised on purpose by this package; ``str(error)`` is shown to the user as it is.
+
+    Parameters
+    ----------
+    message : str
+        For a person. What a terminal would act upon, in names that are quoted from data, is kept as an escape.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """Write control characters, and those that turn the direction of writing, as escapes; a line may end.
+
+    Parameters
+    ----------
+    text : str
+        Such as a column's name, which anybody may have chosen.
+
+    Returns
+    -------
+    str
+        That nothing but shows something.
+    """
+    if text.isprintable():
+        return text
+    kept = (each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in text)
+    return "".join(kept)
 
 
 class OptionError(PvdaskError):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pvdask.csv_guard import check_csv
 from pvdask.errors import InputError
 
 PARQUET_SUFFIXES = (".parquet", ".pq", ".parq")
@@ -122,9 +123,10 @@ def _read_csv(files: Sequence[str]) -> Any:
 
     local = [file for file in files if "://" not in file]
     separator = "," if len(local) < len(files) else _separator(files[0])
+    block = block_bytes(sum(os.path.getsize(file) for file in local))
+    check_csv(files, block)
     if any(file.endswith(".gz") for file in files):
         return dd.read_csv(list(files), sep=separator, blocksize=None, compression="gzip")  # gzip cannot be cut
-    block = block_bytes(sum(os.path.getsize(file) for file in local))
     # low_memory tells types from a part of a block at a time
     return dd.read_csv(list(files), sep=separator, blocksize=block, low_memory=False)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import platform
+import re
+import resource
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,10 +31,11 @@ def available_bytes(proc: Path = Path("/proc"), cgroup: Path = CGROUP) -> int:
     Returns
     -------
     int
-        Bytes: what the machine has left, or what the process' control group has, whichever is less.
+        Bytes: what the machine has left, or what the process' control group or its address space (``ulimit -v``) has, whichever is
+        least.
     """
     meminfo = dict(line.split(":", 1) for line in (proc / "meminfo").read_text().splitlines() if ":" in line)
-    free = int(meminfo["MemAvailable"].split()[0]) * 1024
+    free = min(int(meminfo["MemAvailable"].split()[0]) * 1024, _address_space_bytes(proc))
     for folder in _groups(proc, cgroup):
         for limit_name, used_name in (
             ("memory.max", "memory.current"),
@@ -119,6 +123,16 @@ def _rounded_down(fraction: float) -> float:
         return 0.0
     scale = 10.0 ** (1 - int(np.floor(np.log10(fraction))))
     return float(np.floor(fraction * scale) / scale)
+
+
+def _address_space_bytes(proc: Path) -> int:
+    """Left of what this process may map; more than any machine has where that is not limited."""
+    try:
+        (limit,) = re.findall(r"^Max address space +(\d+)", (proc / "self" / "limits").read_text(), re.MULTILINE)
+        pages = int((proc / "self" / "statm").read_text().split()[0])
+    except (OSError, ValueError):
+        return sys.maxsize
+    return max(0, int(limit) - pages * resource.getpagesize())
 
 
 def _groups(proc: Path, cgroup: Path) -> list[Path]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pvdask.connection import Connection
-from pvdask.errors import ClusterError, DatasetError, DeadlineError, InputError
+from pvdask.errors import ClusterError, DatasetError, InputError
 from pvdask.files import open_files, unreadable
 from pvdask.progress import Progress
+from pvdask.scheduler import SchedulerClient
 
 
 @dataclass(frozen=True)
@@ -104,22 +105,12 @@ def connect(connection: Connection) -> Any:
     from distributed import Client
 
     connection = connection.with_environment()
-    address = connection.address()
-    connection.tls.check()
+    with SchedulerClient(connection) as checked:  # its deadline holds, where somebody listens and never answers as well
+        address = checked.address
     try:
         return Client(address, timeout=connection.timeout_s, security=connection.tls.security())
-    except (TypeError, RuntimeError) as error:
-        raise ClusterError(
-            f"No connection to the scheduler at {address}: {error}. An address with tls:// needs --tls DIR, PVDASK_TLS, or dask's "
-            "own configuration."
-        ) from None
-    except OSError as error:
-        raise ClusterError(
-            f"No scheduler answers at {address} within {connection.timeout_s:g} s; start a cluster with `pvdask cluster`, "
-            "or name another scheduler file."
-        ) from error
-    except TimeoutError as error:
-        raise DeadlineError(f"connecting to the scheduler at {address}", connection.timeout_s) from error
+    except (OSError, TimeoutError) as error:
+        raise ClusterError(f"The scheduler at {address} was lost ({error}); see that the cluster is up.") from error
 
 
 def _persist(client: Any, frame: Any, paths: Sequence[str]) -> Any:

@@ -114,6 +114,11 @@ class SchedulerClient:
                 f"No scheduler answers at {self.address} ({first_line(error)}); start one with `pvdask cluster`, or "
                 "correct SchedulerFile or SchedulerAddress."
             ) from None
+        except Exception as error:  # of a web server's answer, distributed reads the first bytes as a length
+            raise ClusterError(
+                f"What answers at {self.address} is no Dask scheduler of a version that fits ({type(error).__name__}: "
+                f"{first_line(error)}); correct SchedulerFile or SchedulerAddress."
+            ) from None
 
     async def _probe(self) -> None:
         """Where nothing listens, say so now: distributed's own client tries again until the time is up."""
@@ -130,12 +135,12 @@ class SchedulerClient:
         try:
             context = tls.context() if tls and is_encrypted else None
             _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # the latter for a port that there cannot be
             if (reason := explain(error)) is not None:
                 raise ClusterError(f"No connection to the scheduler at {self.address}: {reason}.") from None
             raise ClusterError(
-                f"No scheduler answers at {self.address} ({error.strerror or error}); start one with `pvdask cluster`, or "
-                "correct SchedulerFile or SchedulerAddress."
+                f"No scheduler answers at {self.address} ({getattr(error, 'strerror', None) or error}); start one with "
+                "`pvdask cluster`, or correct SchedulerFile or SchedulerAddress."
             ) from None
         writer.close()
 
