@@ -13,6 +13,7 @@ from pvdask.launch import ParaViewInstall
 from pvdask.launch.environment import (
     PLUGIN_DIR_VARIABLE,
     compiled_plugins,
+    help_plugin,
     in_several_host_job,
     mpi_command,
     mpi_environment,
@@ -48,10 +49,11 @@ def test_what_the_caller_set_stays(install: ParaViewInstall, tmp_path: Path, mon
 
 def test_compiled_plugins_are_looked_for_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Opaque").mkdir()
-    for name in ("Opaque/Opaque.so", "libOpaqueModule.so"):
+    for name in ("Opaque/Opaque.so", "libOpaqueModule.so", "DaskHelp.so"):
         (tmp_path / name).touch()
     monkeypatch.setenv(PLUGIN_DIR_VARIABLE, str(tmp_path))
     assert compiled_plugins(project_layout()) == [tmp_path / "Opaque/Opaque.so"]
+    assert help_plugin(project_layout()) == [tmp_path / "DaskHelp.so"]
     monkeypatch.setenv(PLUGIN_DIR_VARIABLE, str(tmp_path / "none"))
     with pytest.raises(SetupError, match="is no folder"):
         compiled_plugins(project_layout())

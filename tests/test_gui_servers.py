@@ -11,16 +11,19 @@ from commandline import SOURCE, run_command
 from gui.fixtures import GAS, STARS, display, published
 from gui.session import DRIVER, Gui, GuiError
 from images import n_coloured, read
+from leftovers import SESSION_MARKER, environment_marker, session_folders
+from proxy_xml import PROXIES
+from proxy_xml import SOURCE as SOURCE_PROXY
 
 from pvdask.launch import ClusterHandle, ParaViewInstall, Stack
-from pvdask.launch.environment import compiled_plugins, project_layout
+from pvdask.launch.environment import compiled_plugins, help_plugin, project_layout
 
 pytestmark = pytest.mark.clientserver
 
 COMMAND = (sys.executable, "-m", "pvdask.cli", "gui")
 PATH = {"PYTHONPATH": str(SOURCE)}
 N_RANKS = "servermanager.ActiveConnection.GetNumberOfDataPartitions()"
-IS_REMOTE = "servermanager.ActiveConnection is not None and bool(servermanager.ActiveConnection.IsRemote())"
+IS_REMOTE = "(servermanager.ActiveConnection is not None and bool(servermanager.ActiveConnection.IsRemote()))"
 
 # What ssh does as far as the server can tell, on one machine: it hands the words behind the host to a shell there. The tunnel,
 # `-R 127.0.0.1:P:127.0.0.1:P`, leads from this machine to this machine, so that there is nothing to do for it.
@@ -107,49 +110,104 @@ def test_a_gui_connects_to_a_server_that_runs(
     assert server.process.wait(60) == 0
 
 
-def test_the_connect_dialog_starts_a_server_on_this_machine(
-    on_cluster: ClusterHandle, install: ParaViewInstall, stack: Stack, tmp_path: Path
-) -> None:
-    gui = opened(stack, install)
-    connect(gui, "Dask, on this machine")
-    gui.wait("named('PVDASK_RANKS') is not None")
-    gui.screenshot(tmp_path / "options.png")
-    gui.ask(
-        f"named('PVDASK_SCHEDULER_FILE').setProperty('singleFilename', {str(on_cluster.scheduler_file)!r}); result = 1"
-    )
+@pytest.fixture(scope="module")
+def alone(install: ParaViewInstall, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gui]:
+    """A GUI without a server, whose `ssh` is the one above."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "ssh").write_text(SSH)
+    (folder / "ssh").chmod(0o755)
+    with environment_marker(SESSION_MARKER), Stack() as stack:
+        session_folders.add(stack.folder.name)
+        gui = opened(stack, install, folder=folder)
+        yield gui
+        close(gui)
+
+
+def disconnect(gui: Gui) -> None:
+    """File > Disconnect, which asks; the server that the dialog started ends with it."""
+    gui.menu("File", "Disconnect")
+    gui.wait("dialog() == 'Disconnect from current server?'")
     gui.focus()
     gui.key("Return")
-    gui.wait(IS_REMOTE, 90)
-    assert gui.ask(N_RANKS) == 2
-    choose_and_apply(gui, STARS)
-    assert gui.ask("messages()") == []
-    gui.screenshot(tmp_path / "gui.png")
-    close(gui)
+    gui.wait(f"dialog() is None and not {IS_REMOTE}")
+
+
+HELP = "next(w for w in application.topLevelWidgets() if w.inherits('pqHelpWindow') and w.isVisible())"
+
+
+@pytest.fixture
+def help_page(alone: Gui) -> Iterator[str]:
+    """The help window, opened by the button of the panel: an expression for the text of the page that it shows."""
+    assert help_plugin(project_layout()), "DaskHelp.so is not built: `./run setup` installs what it takes and builds it"
+    alone.menu("Sources", "Dask", "Dask DataFrame Source")
+    alone.click("dock('propertiesDock').findChild(QWidget, 'Help')")
+    alone.wait(f"{HELP} is not None")
+    yield f"{HELP}.centralWidget().toPlainText()"
+    alone.ask(f"{HELP}.close(); simple.Delete(simple.GetActiveSource()); result = 1")
+
+
+def test_the_help_button_opens_the_page_of_the_source(alone: Gui, help_page: str, tmp_path: Path) -> None:
+    text = " ".join(alone.wait(f"result = {help_page}; result = 'Dask DataFrame Source' in result and result").split())
+    alone.screenshot(tmp_path / "help.png")
+    for name in ("SchedulerFile", "Filter", "LiveUpdates"):
+        words = SOURCE_PROXY.properties[name].findtext("Documentation") or ""
+        assert " ".join(words.split()) in text
+
+
+def test_the_contents_of_the_help_lead_to_every_source_and_filter(alone: Gui, help_page: str, tmp_path: Path) -> None:
+    titles = alone.wait(
+        f"tree = {HELP}.findChild(QTreeView); tree.expandAll(); root = tree.model().index(0, 0)\n"
+        "result = [tree.model().index(row, 0, root).data() for row in range(tree.model().rowCount(root))]"
+    )
+    shown = [p for p in PROXIES.values() if p.element.find("Hints/ShowInMenu") is not None]
+    assert {p.element.attrib["label"] for p in shown} <= set(titles)
+    point = alone.ask(
+        f"index = tree.model().index({titles.index('Density Grid')}, 0, root); tree.scrollTo(index)\n"
+        "spot = tree.viewport().mapToGlobal(tree.visualRect(index).center()); result = [spot.x(), spot.y()]"
+    )
+    alone.click_at(*point, times=2)
+    alone.wait(f"'Bins along x, y and z' in {help_page}")
+    alone.screenshot(tmp_path / "help.png")
+
+
+def test_the_connect_dialog_starts_a_server_on_this_machine(
+    alone: Gui, on_cluster: ClusterHandle, tmp_path: Path
+) -> None:
+    connect(alone, "Dask, on this machine")
+    alone.wait("named('PVDASK_RANKS') is not None")
+    alone.screenshot(tmp_path / "options.png")
+    file = f"named('PVDASK_SCHEDULER_FILE').setProperty('singleFilename', {str(on_cluster.scheduler_file)!r})"
+    alone.ask(f"{file}; result = 1")
+    alone.focus()
+    alone.key("Return")
+    alone.wait(f"dialog() is None and {IS_REMOTE}", 90)
+    assert alone.ask(N_RANKS) == 2
+    choose_and_apply(alone, STARS)
+    assert alone.ask("messages()") == []
+    alone.screenshot(tmp_path / "gui.png")
+    disconnect(alone)
 
 
 def test_the_connect_dialog_starts_a_server_through_ssh_that_connects_back(
-    on_cluster: ClusterHandle, install: ParaViewInstall, stack: Stack, tmp_path: Path
+    alone: Gui, on_cluster: ClusterHandle, tmp_path: Path
 ) -> None:
-    (tmp_path / "ssh").write_text(SSH)
-    (tmp_path / "ssh").chmod(0o755)
-    gui = opened(stack, install, folder=tmp_path)
-    connect(gui, "Dask, through ssh")
-    gui.wait("named('PVDASK_HOST') is not None")
-    gui.ask(
+    connect(alone, "Dask, through ssh")
+    alone.wait("named('PVDASK_HOST') is not None")
+    alone.ask(
         "named('PVDASK_HOST').setText('me@there')\n"
         f"named('PVDASK_REMOTE_SCHEDULER_FILE').setText({str(on_cluster.scheduler_file)!r}); result = 1"
     )
-    gui.screenshot(tmp_path / "options.png")
-    gui.focus()
-    gui.key("Return")
-    gui.wait(IS_REMOTE, 90)
-    assert gui.ask(N_RANKS) == 2
-    choose_and_apply(gui, STARS)
-    assert gui.ask("messages()") == []
-    asked = (gui.home / "ssh.log").read_text()
+    alone.screenshot(tmp_path / "options.png")
+    alone.focus()
+    alone.key("Return")
+    alone.wait(f"dialog() is None and {IS_REMOTE}", 90)
+    assert alone.ask(N_RANKS) == 2
+    choose_and_apply(alone, STARS)
+    assert alone.ask("messages()") == []
+    asked = (alone.home / "ssh.log").read_text()
     assert "-R 127.0.0.1:" in asked
-    assert "server -n 2 --connect-to 127.0.0.1:" in asked
-    close(gui)
+    assert "server --quiet -n 2 --connect-to 127.0.0.1:" in asked
+    disconnect(alone)
 
 
 def test_without_a_display_it_is_one_sentence() -> None:

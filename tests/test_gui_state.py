@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commandline import run_command
-from gui.fixtures import STARS, add_source, gui_on_server, published
+from gui.fixtures import STARS, gui_on_server, open_dataset, published, stars, start_anew
 from gui.session import Gui
-from images import assert_same, difference, read
+from images import assert_same, difference, n_coloured, read
 
 from pvdask.launch import ClusterHandle, ParaViewInstall
 
@@ -33,7 +33,7 @@ def saved(on_cluster: ClusterHandle, install: ParaViewInstall, tmp_path_factory:
     """A folder of what a session saved by menus and dialogs: two pictures, a state of each, camera and colours of the second."""
     folder = tmp_path_factory.mktemp("saved")
     with gui_on_server(install) as (gui, _, _):
-        add_source(gui, on_cluster.scheduler_file, STARS)
+        open_dataset(gui, on_cluster.scheduler_file, STARS)
         gui.ask("simple.GetActiveView().ResetCamera(); simple.GetActiveView().ViewSize; result = 1")
         take_picture(gui, folder / "first.png")
         save_state(gui, folder / "first.pvsm")
@@ -48,7 +48,35 @@ def saved(on_cluster: ClusterHandle, install: ParaViewInstall, tmp_path_factory:
         save_state(gui, folder / "second.pvsm")
         save_state(gui, folder / "second.py")
         gui.screenshot(folder / "gui.png")
+        start_anew(gui)
+        open_table(gui, table(folder / "mine"))
+        gui.ask("simple.GetActiveView().ResetCamera(); simple.Render(); result = 1")
+        take_picture(gui, folder / "table.png")
+        save_state(gui, folder / "table.pvsm")
     return folder
+
+
+def table(folder: Path) -> Path:
+    """The stars as a CSV file."""
+    folder.mkdir()
+    stars().to_csv(folder / "stars.csv", index=False)
+    return folder / "stars.csv"
+
+
+def open_table(gui: Gui, path: Path) -> None:
+    """File > Open; several readers take such a file, so that ParaView asks which."""
+    gui.menu("File", "Open...")
+    gui.answer_file_dialog(path)
+    readers = "named('listWidget')"
+    gui.wait(f"{readers} is not None")
+    point = gui.ask(
+        f"readers = {readers}; item, = readers.findItems('Dask CSV Reader', Qt.MatchExactly); readers.scrollToItem(item)\n"
+        "spot = readers.viewport().mapToGlobal(readers.visualItemRect(item).center()); result = [spot.x(), spot.y()]"
+    )
+    gui.click_at(*point)
+    gui.click("named('okButton')")
+    gui.wait("panel('XColumn') is not None")
+    gui.apply()
 
 
 def take_picture(gui: Gui, path: Path) -> None:
@@ -93,29 +121,31 @@ def save_colours(gui: Gui, path: Path) -> None:
     gui.ask("dock('colorMapEditorDock').close()")
 
 
-def render(state: Path, output: Path, *options: str, **environment: str) -> np.ndarray:
-    size = f"{SIZE[0]}x{SIZE[1]}"
-    done = run_command("render", str(state), "-n", "2", "--size", size, "-o", str(output), *options, **environment)
+def render(state: Path, output: Path, *options: str, n_ranks: int = 1, **environment: str) -> np.ndarray:
+    words = ("-n", str(n_ranks), "--size", f"{SIZE[0]}x{SIZE[1]}", "-o", str(output))
+    done = run_command("render", str(state), *words, *options, **environment)
     assert done.returncode == 0, done.stderr
     return read(output)
 
 
-def moved(state: Path, cluster: ClusterHandle, folder: Path) -> Path:
-    """The state as another machine gets it: in another folder, and with a scheduler file in it that is not there."""
+def moved(state: Path, path: Path, folder: Path) -> Path:
+    """The state as another machine gets it: in another folder, and with a path in it that is not there."""
     there = folder / state.name
     text = state.read_text()
-    assert str(cluster.scheduler_file) in text
-    there.write_text(text.replace(str(cluster.scheduler_file), "/elsewhere/scheduler.json"))
+    assert str(path) in text
+    there.write_text(text.replace(str(path), f"/elsewhere/{path.name}"))
     return there
 
 
-def test_the_two_pictures_are_not_the_same(saved: Path) -> None:
+def test_the_pictures_are_of_something_and_not_the_same(saved: Path) -> None:
     assert difference(read(saved / "first.png"), read(saved / "second.png")).share > 0.02
+    assert n_coloured(read(saved / "table.png")) > 5000
 
 
-@pytest.mark.parametrize("name", ["first.pvsm", "second.pvsm", "second.py"])
+@pytest.mark.parametrize("name", ["second.pvsm", "second.py"])
 def test_a_state_draws_the_picture_of_the_gui(saved: Path, name: str, tmp_path: Path) -> None:
-    assert_same(render(saved / name, tmp_path / "out.png"), read((saved / name).with_suffix(".png")), SHARE)
+    picture = render(saved / name, tmp_path / "out.png", n_ranks=2)
+    assert_same(picture, read((saved / name).with_suffix(".png")), SHARE)
 
 
 def test_camera_and_colours_turn_one_picture_into_the_other(saved: Path, tmp_path: Path) -> None:
@@ -125,26 +155,21 @@ def test_camera_and_colours_turn_one_picture_into_the_other(saved: Path, tmp_pat
     assert json.loads((saved / "colours.json").read_text())[0]["RGBPoints"]
 
 
-def test_a_state_moves_to_another_machine_by_options(saved: Path, on_cluster: ClusterHandle, tmp_path: Path) -> None:
-    state = moved(saved / "first.pvsm", on_cluster, tmp_path)
-    options = ("--scheduler-file", str(on_cluster.scheduler_file), "--dataset", STARS)
-    assert_same(render(state, tmp_path / "out.png", *options), read(saved / "first.png"), SHARE)
+def test_a_state_moves_to_another_machine(saved: Path, on_cluster: ClusterHandle, tmp_path: Path) -> None:
+    """Its scheduler file is named by an option, or by the environment."""
+    named = str(on_cluster.scheduler_file)
+    state = moved(saved / "first.pvsm", on_cluster.scheduler_file, tmp_path)
+    by_option = render(state, tmp_path / "out.png", "--scheduler-file", named, "--dataset", STARS)
+    assert_same(by_option, read(saved / "first.png"), SHARE)
+    by_environment = render(state, tmp_path / "out.png", PVDASK_SCHEDULER_FILE=named)
+    assert_same(by_environment, read(saved / "first.png"), SHARE)
 
 
-def test_a_state_moves_to_another_machine_by_the_environment(
-    saved: Path, on_cluster: ClusterHandle, tmp_path: Path
-) -> None:
-    state = moved(saved / "first.pvsm", on_cluster, tmp_path)
-    picture = render(state, tmp_path / "out.png", PVDASK_SCHEDULER_FILE=str(on_cluster.scheduler_file))
-    assert_same(picture, read(saved / "first.png"), SHARE)
-    overrides = json.dumps({"SchedulerFile": str(on_cluster.scheduler_file)})
-    assert_same(render(state, tmp_path / "out.png", PVDASK_OVERRIDES=overrides), read(saved / "first.png"), SHARE)
-
-
-def test_without_either_the_path_that_is_missing_is_told(
-    saved: Path, on_cluster: ClusterHandle, tmp_path: Path
-) -> None:
-    state = moved(saved / "first.pvsm", on_cluster, tmp_path)
-    done = run_command("render", str(state), "-o", str(tmp_path / "out.png"))
-    assert done.returncode == 1
-    assert "/elsewhere/scheduler.json cannot be read" in done.stderr
+def test_a_reader_s_state_moves_to_another_machine(saved: Path, tmp_path: Path) -> None:
+    """Its files are named by an option, or by the environment."""
+    state, there = moved(saved / "table.pvsm", saved / "mine" / "stars.csv", tmp_path), table(tmp_path / "theirs")
+    by_option = render(state, tmp_path / "out.png", "--input", str(there), n_ranks=2)
+    assert_same(by_option, read(saved / "table.png"), SHARE)
+    overrides = json.dumps({"FileNames": str(there)})
+    by_environment = render(state, tmp_path / "out.png", PVDASK_OVERRIDES=overrides)
+    assert_same(by_environment, read(saved / "table.png"), SHARE)

@@ -67,21 +67,23 @@ def drawn(gui: Gui, folder: Path) -> int:
 SPREADSHEET = "next(w for w in main.findChildren(QWidget) if w.inherits('pqSpreadSheetViewWidget') and w.isVisible())"
 
 
-def sheet(gui: Gui, n_rows: int = 4) -> list[dict[str, str]]:
-    """The first rows that the spreadsheet shows, once they have come."""
-    header = f"model = {SPREADSHEET}.model()\n"
-    names = "names = [str(model.headerData(c, Qt.Horizontal)) for c in range(model.columnCount())]\n"
-    cells = f"result = [dict(zip(names, [str(model.index(r, c).data()) for c in range(len(names))])) for r in range({n_rows})]"
+def cells(gui: Gui, table: str, n_rows: int | None = None) -> list[dict[str, str]]:
+    """What a spreadsheet shows, column by column; its first rows, or all, once they have come."""
+    rows = "model.rowCount()" if n_rows is None else n_rows
     found: list[dict[str, str]] = gui.wait(
-        header + names + cells + "\nresult = result if all('None' not in row.values() and '...' not in row.values() "
-        "for row in result) and len(names) > 2 else None"
+        f"model = {table}.model()\n"
+        "names = [str(model.headerData(c, Qt.Horizontal)) for c in range(model.columnCount())]\n"
+        "texts = lambda r: [str(model.index(r, c).data()) for c in range(len(names))]\n"
+        f"result = [dict(zip(names, texts(r))) for r in range({rows})]\n"
+        "waits = len(names) < 3 or any(text in ('None', '...') for row in result for text in row.values())\n"
+        "result = None if waits else result"
     )
     return found
 
 
 def test_a_table_opens_in_the_spreadsheet_with_exact_ids_and_texts(gui: Gui) -> None:
     choose_stars(gui, table=True)
-    rows = sheet(gui)
+    rows = cells(gui, SPREADSHEET, 4)
     frame = stars()
     assert [row["source_id"] for row in rows] == [str(number) for number in frame["source_id"][:4]]
     assert gui.ask("simple.GetActiveView().GetXMLName()") == "SpreadSheetView"
@@ -95,35 +97,29 @@ def test_points_in_the_spreadsheet_have_row_ids_and_exact_ids(gui: Gui) -> None:
         "source = simple.GetActiveSource(); view = simple.CreateView('SpreadSheetView')\n"
         "simple.AssignViewToLayout(view); shown = simple.Show(source, view); simple.Render(view); result = 1"
     )
-    rows = sheet(gui)
+    rows = cells(gui, SPREADSHEET, 4)
     assert [row["source_id"] for row in rows] == [str(number) for number in stars()["source_id"][:4]]
     assert [(row["PartitionId"], row["RowId"]) for row in rows] == [("0", "0"), ("0", "1"), ("0", "2"), ("0", "3")]
 
 
-def test_find_data_finds_one_row_by_its_exact_id(gui: Gui) -> None:
-    choose_stars(gui, row_ids=True)
+@pytest.mark.parametrize("kind", ["Point", "Row"])
+def test_find_data_finds_one_row_by_its_exact_id(gui: Gui, kind: str, tmp_path: Path) -> None:
+    choose_stars(gui, row_ids=True, table=kind == "Row")
     gui.menu("Edit", "Find Data...")
-    gui.wait("dock('findDataDock').isVisible()")
     find = "dock('findDataDock')"
+    gui.wait(f"{find}.isVisible()")
     boxes = f"[box for box in {find}.findChildren(QComboBox) if box.isVisible()]"
-    for text in ("DaskDataFrameSource1", "Point", "source_id"):
+    for text in ("DaskDataFrameSource1", kind, "source_id"):
         gui.wait(f"any(box.findText({text!r}) >= 0 for box in {boxes})")
         gui.ask(f"[box.setCurrentText({text!r}) for box in {boxes} if box.findText({text!r}) >= 0]; result = 1")
-    gui.ask(
-        f"fields = [field for field in {find}.findChildren(QLineEdit) if field.isVisible() and field.placeholderText() == 'value']\n"
-        f"fields[0].setText('{WANTED}'); result = 1"
-    )
-    gui.click("dock('findDataDock').findChild(QWidget, 'findData')")
-    table = "dock('findDataDock').findChild(QWidget, 'spreadSheetView')"
-    code = (
-        f"model = {table}.model(); names = [str(model.headerData(c, Qt.Horizontal)) for c in range(model.columnCount())]\n"
-        "result = [dict(zip(names, row)) for row in rows(model)]\n"
-        "result = result if result and 'None' not in result[0].values() and '...' not in result[0].values() else None"
-    )
-    (found,) = gui.wait(code)
+    fields = f"[field for field in {find}.findChildren(QLineEdit, 'value') if field.isVisible()]"
+    gui.ask(f"fields = {fields}\nfields[0].setText('{WANTED}'); result = 1")
+    gui.click(f"{find}.findChild(QWidget, 'findData')")
+    (found,) = cells(gui, f"{find}.findChild(QWidget, 'spreadsheet')")
     assert found["source_id"] == str(WANTED)
     partition, row = divmod(ROW, N_STARS // 3)
     assert (found["PartitionId"], found["RowId"]) == (str(partition), str(row))
+    gui.screenshot(tmp_path / "found.png")
 
 
 def test_a_selection_in_the_view_leads_to_row_ids(gui: Gui) -> None:

@@ -193,6 +193,14 @@ def test_overrides_go_before_properties() -> None:
     assert options.connection.timeout_s == 3.0
 
 
+@pytest.mark.parametrize("files", ["b.csv", ["b.csv"], ["b.csv", "c.csv"]])
+def test_files_go_before_those_of_a_reader_and_make_no_reader_of_a_source(files: str | list[str]) -> None:
+    environment = {OVERRIDES_VARIABLE: json.dumps({"FileNames": files})}
+    expected = (files,) if isinstance(files, str) else tuple(files)
+    assert SourceOptions.from_properties({"FileNames": ("a.csv",)}, (), environment).files == expected
+    assert SourceOptions.from_properties({}, (), environment).files == ()
+
+
 @pytest.mark.parametrize("text", ["", "{}"])
 def test_no_overrides(text: str) -> None:
     assert overrides({OVERRIDES_VARIABLE: text}) == {}
@@ -211,6 +219,9 @@ BAD_OVERRIDES: dict[str, str] = {
     "timeout is a list": '{"Timeout": [1]}',
     "timeout is negative": '{"Timeout": -1}',
     "timeout is not a number": '{"Timeout": NaN}',
+    "no file": '{"FileNames": []}',
+    "a file without a name": '{"FileNames": ["a.csv", ""]}',
+    "a file that is a number": '{"FileNames": 5}',
 }
 
 

@@ -35,6 +35,7 @@ ROW_ID_ARRAY = "RowId"
 MB = 1_000_000
 DEFAULT_CACHE_LIMIT_MB = 1000
 
+FILES = "FileNames"
 _TEXT_PROPERTIES = (
     "SchedulerFile",
     "SchedulerAddress",
@@ -49,7 +50,7 @@ _TLS_PROPERTIES = ("TLSCAFile", "TLSCertificate", "TLSKey")
 _OTHER_PROPERTIES = (
     *_TLS_PROPERTIES,
     *("Timeout", "Coordinates", "SampleFraction", "MaximumRows", "SampleSeed", "OutputType", "PointPrecision"),
-    *("GenerateRowIds", "CacheLimit", "LiveUpdates"),
+    *("GenerateRowIds", "CacheLimit", "LiveUpdates", FILES),
 )
 
 
@@ -183,8 +184,11 @@ class SourceOptions:
         OptionError
             Where a value cannot be used.
         """
-        values = {**properties, **overrides(environment)}
-        files = tuple(values.get("FileNames", ()))
+        named = overrides(environment)
+        if not properties.get(FILES):  # of the readers; the source reads what is published
+            named.pop(FILES, None)
+        values = {**properties, **named}
+        files = tuple(values.get(FILES, ()))
         text = {name: str(values.get(name) or "") for name in _TEXT_PROPERTIES}
         tls = TLSFiles(*(str(values.get(name) or "") for name in _TLS_PROPERTIES))
         connection = Connection(text["SchedulerFile"], text["SchedulerAddress"], _number(values, "Timeout", 60.0), tls)
@@ -249,4 +253,9 @@ def overrides(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     if not isinstance(values, dict) or not set(values) <= {*_TEXT_PROPERTIES, *_OTHER_PROPERTIES}:
         known = ", ".join((*_TEXT_PROPERTIES, *_OTHER_PROPERTIES))
         raise OptionError(OVERRIDES_VARIABLE, f"expected a JSON object with any of {known}; unset it, or correct it.")
+    if FILES in values:
+        files = [values[FILES]] if isinstance(values[FILES], str) else values[FILES]
+        if not (isinstance(files, list) and files and all(isinstance(name, str) and name for name in files)):
+            raise OptionError(OVERRIDES_VARIABLE, f"{FILES}: expected a path, or a list of paths.")
+        values[FILES] = files
     return values

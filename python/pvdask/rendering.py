@@ -43,7 +43,7 @@ class RenderJob:
         ``.json`` file, as the Choose Preset dialog exports it.
     color_by : str, optional
         A column, or `BY_RANK`.
-    overrides : mapping of str to str
+    overrides : mapping of str to object
         Properties of the source that go before the state's, by their names in the XML.
     frame_data : bool
         Whether the camera is moved to show all of the data, in place of the state's.
@@ -61,7 +61,7 @@ class RenderJob:
     camera: Path | None = None
     color_map: Path | None = None
     color_by: str | None = None
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     frame_data: bool = False
     fit_radius: bool = False
     settings: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from pvdask.launch import ClusterHandle, ParaViewInstall, ServerHandle, Stack
 
 GAS, STARS, SLOW = "gui-1-gas", "gui-2-stars", "gui-3-slow"
 N_GAS, N_STARS = 200, 3000
-SLOW_PARTITIONS, SLOW_S = 14, 1.0
+SLOW_PARTITIONS, SLOW_S = 10, 0.6
 ID_START = 2**60 + 1
 """Odd ids above this are beyond what a float64 can hold."""
 
@@ -105,6 +105,14 @@ def add_source(gui: Gui, scheduler_file: Path | None = None, dataset: str = "") 
     if dataset:
         gui.choose("Dataset", dataset)
         gui.apply()
+
+
+def open_dataset(gui: Gui, scheduler_file: Path, dataset: str) -> None:
+    """By File > Open, so that no other dataset is shown before."""
+    gui.menu("File", "Open...")
+    gui.answer_file_dialog(scheduler_file)
+    gui.choose("Dataset", dataset)
+    gui.apply()
 
 
 def display(name: str) -> str:

@@ -138,8 +138,15 @@ class Gui:
         self.xdotool("mousemove", x, y, "click", "--repeat", times, 1)
 
     def menu(self, *names: str) -> None:
-        """Click through the menus."""
-        for name in names:
+        """Click through the menus; again, where a window that was closed just now took the first click."""
+        is_open = "bool([w for w in application.topLevelWidgets() if w.inherits('QMenu') and w.isVisible()])"
+        deadline = time.monotonic() + STEP_S
+        while time.monotonic() < deadline:
+            self.click_at(*self.wait(f"menu_entry({names[0]!r})"))
+            time.sleep(PATIENCE_S)
+            if self.ask(is_open):
+                break
+        for name in names[1:]:
             self.click_at(*self.wait(f"menu_entry({name!r})"))
 
     def type(self, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pvdask.commands.server import scheduler_environment
 from pvdask.errors import OptionError, SetupError
 from pvdask.launch import ParaViewInstall, Stack, find_paraview
 from pvdask.launch.display import answering_display
-from pvdask.launch.environment import project_layout
+from pvdask.launch.environment import help_plugin, project_layout, write_plugin_config
 
 HELP = "open ParaView with the plugin"
 
@@ -39,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--compiled-plugins", action="store_true",
-        help="with --connect: load the compiled Opaque Gaussian, which that server has to have loaded, too",
+        help="load the compiled Opaque Gaussian, as -n does; a server that ParaView connects to has to have loaded it, too",
     )  # fmt: skip
     parser.add_argument(
         "arguments",
@@ -118,14 +119,16 @@ def command_line(
         command.append(f"--script={START_SCRIPT}")
     command += [f"--servers-file={path}" for path in sorted((project_layout().examples / "servers").glob("*.pvsc"))]
     address = arguments.connect
-    # A server that runs already may lack what is compiled; one that is started here has what its client has.
-    compiled = arguments.compiled_plugins or not address
+    # A server that runs already, or that the Connect dialog starts, may lack what is compiled; one that is started here has it.
+    compiled = bool(arguments.compiled_plugins or arguments.n_ranks)
     if arguments.n_ranks:
         server = stack.start_server(install, arguments.n_ranks, compiled=compiled, env=named)
         address = (server.host, server.port)
     if address:
         command.append(f"--server-url=cs://{address[0]}:{address[1]}")
     environment = {**stack.environment(install, compiled=compiled), **named}
+    pages = write_plugin_config(help_plugin(project_layout()), stack.folder / "pvdask-help.xml")
+    environment["PV_PLUGIN_CONFIG_FILE"] += f"{os.pathsep}{pages}"
     environment["PATH"] = f"{_command_folder(stack.folder)}:{environment.get('PATH', '')}"
     return command, environment
 

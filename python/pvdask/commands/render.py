@@ -35,6 +35,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--scheduler-file", metavar="F", help="scheduler file, in place of the state's")
     parser.add_argument("--dataset", metavar="NAME", help="published DataFrame, in place of the state's")
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="CSV or Parquet file for the state's Dask readers, in place of theirs; may be given again and again",
+    )
     for axis in "xyz":
         parser.add_argument(f"--{axis}", metavar="COLUMN", help=f"column of {axis}, in place of the state's")
     parser.add_argument("--size", type=picture_size, metavar="WxH", help="size in pixels (default: the state's)")
@@ -155,22 +162,23 @@ class FrameProgress:
         self._progress.advance()
 
 
-def overrides_of(arguments: argparse.Namespace) -> dict[str, str]:
+def overrides_of(arguments: argparse.Namespace) -> dict[str, str | list[str]]:
     """Properties of the source that the options name.
 
     Parameters
     ----------
     arguments : argparse.Namespace
-        With ``scheduler_file``, ``dataset``, ``x``, ``y`` and ``z``.
+        With ``scheduler_file``, ``dataset``, ``input``, ``x``, ``y`` and ``z``.
 
     Returns
     -------
-    dict of str to str
+    dict of str to str or list of str
         By the properties' names in the XML.
     """
     scheduler_file = arguments.scheduler_file and str(Path(arguments.scheduler_file).absolute())
     named = {
         "SchedulerFile": scheduler_file,
+        "FileNames": [name if "://" in name else str(Path(name).absolute()) for name in arguments.input],
         "Dataset": arguments.dataset,
         "XColumn": arguments.x,
         "YColumn": arguments.y,

@@ -47,6 +47,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--compiled-plugins", action="store_true",
         help="load the compiled Opaque Gaussian as well; a client that does not load it, too, aborts (ParaView 5.11)",
     )  # fmt: skip
+    parser.add_argument(
+        "--quiet",
+        action="store_true",
+        help="say nothing but errors, as is right for what ParaView's Connect dialog starts",
+    )
     add_tls(parser)
 
 
@@ -78,7 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
     ready = stopping = False
 
     def show(line: str) -> None:
-        if ready and not stopping:  # before that it names a host and port of its own that may be wrong
+        if (
+            ready and not stopping and not arguments.quiet
+        ):  # before that it names a host and port of its own that may be wrong
             print(line, file=sys.stderr, flush=True)
 
     try:
@@ -86,14 +93,17 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 server = _start(stack, install, arguments)
                 ready = True
-                _announce(server, install, arguments)
+                if not arguments.quiet:
+                    _announce(server, install, arguments)
                 _wait(server)
             finally:
                 stopping = True  # ParaView writes a stack trace for every rank that is asked to end
     except (KeyboardInterrupt, SystemExit):
-        print("pvdask: stopped, with all that it had started", file=sys.stderr, flush=True)
+        if not arguments.quiet:
+            print("pvdask: stopped, with all that it had started", file=sys.stderr, flush=True)
         return 0 if ready else _INTERRUPTED
-    print("pvdask: the client left, and the server ended", file=sys.stderr, flush=True)
+    if not arguments.quiet:
+        print("pvdask: the client left, and the server ended", file=sys.stderr, flush=True)
     return 0
 
 

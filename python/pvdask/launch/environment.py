@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -16,6 +16,7 @@ from pvdask.launch.paraview_install import ParaViewInstall, package_folders
 
 PLUGIN_DIR_VARIABLE = "PVDASK_PLUGIN_DIR"
 MPIEXEC_VARIABLE = "PVDASK_MPIEXEC"
+HELP_PLUGIN = "DaskHelp"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 # Ranks of several MPI worlds share this host's cores: none may be bound to a core (each world would take the same
@@ -85,13 +86,30 @@ def project_layout() -> ProjectLayout:
 
 
 def compiled_plugins(layout: ProjectLayout) -> list[Path]:
-    """Compiled ParaView plugins, if any: in the folder PVDASK_PLUGIN_DIR, else where a build or installation puts them.
+    """Compiled ParaView plugins that draw, if any: both a client and its server have to have them, or neither.
+
+    They are in the folder PVDASK_PLUGIN_DIR, else where a build or installation puts them.
 
     Raises
     ------
     SetupError
         PVDASK_PLUGIN_DIR names no folder.
     """
+    return [path for path in _built_plugins(layout) if path.stem != HELP_PLUGIN]
+
+
+def help_plugin(layout: ProjectLayout) -> list[Path]:
+    """The compiled plugin that holds the help pages, if it was built; the GUI alone has a use for it.
+
+    Raises
+    ------
+    SetupError
+        PVDASK_PLUGIN_DIR names no folder.
+    """
+    return [path for path in _built_plugins(layout) if path.stem == HELP_PLUGIN]
+
+
+def _built_plugins(layout: ProjectLayout) -> list[Path]:
     named = os.environ.get(PLUGIN_DIR_VARIABLE)
     if named and not Path(named).is_dir():
         raise SetupError(
@@ -170,10 +188,22 @@ def mpi_environment(workdir: Path, *, one_host: bool | None = None) -> dict[str,
         settings["TMPDIR"] = str(workdir)  # in a job of several hosts the folder may be on this one only
     if os.geteuid() == 0:
         settings.update({"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
-    environment = {**settings, **os.environ}
+    environment = {**settings, **_outside_singleton(os.environ)}
     if "TMPDIR" in settings:
         environment["TMPDIR"] = settings["TMPDIR"]
     return environment
+
+
+def _outside_singleton(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what Open MPI leaves there of a program that was started without mpiexec.
+
+    ParaView's client is one (5.11). What its Connect dialog starts has this, and mpiexec's ranks would take themselves for that
+    program's: with Open MPI 4.1 they end at once, without a word.
+    """
+    if environment.get("OMPI_MCA_ess") != "singleton":
+        return dict(environment)
+    own = ("PMIX_", "OMPI_MCA_ess", "OMPI_MCA_orte_", "OMPI_MCA_pmix", "OMPI_APP_CTX_", "OMPI_COMMAND", "OMPI_ARGV")
+    return {name: value for name, value in environment.items() if not name.startswith(own)}
 
 
 def in_several_host_job() -> bool:
