@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,45 @@ def fill(output: vtkDataObject, pulled: Pulled) -> str | None:
     except Exception as error:
         return describe(error)
     return None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the last good output held, so that one after an error has the same arrays, with nothing in them.
+
+    What comes behind the source, a colour or a filter of an array, then finds it, and goes on once there are rows again.
+
+    Parameters
+    ----------
+    place : tuple
+        Where it was from; an output from elsewhere may have other arrays.
+    specs : tuple of ColumnSpec
+        The arrays, the same on every rank.
+    point_dtype : numpy.dtype
+        Type of the points.
+    """
+
+    place: tuple[Any, ...] = ()
+    specs: tuple[ColumnSpec, ...] = ()
+    point_dtype: Any = "f4"
+
+    def put_empty(self, output: vtkDataObject, place: tuple[Any, ...]) -> None:
+        """Put empty arrays into an output.
+
+        Parameters
+        ----------
+        output : vtkDataObject
+            Empty; stays as it is where it is neither points nor a table, or is from another place.
+        place : tuple
+            Where it is from.
+        """
+        columns = [np.empty(0, spec.dtype) for spec in self.specs]
+        if place != self.place:
+            return
+        if output.IsA("vtkTable"):
+            fill_table(output, columns, self.specs)
+        elif output.IsA("vtkPolyData"):
+            fill_poly_data(output, np.empty((0, 3), self.point_dtype), columns, self.specs)
 
 
 def tell(output: vtkDataObject, pulled: Pulled, rank: int) -> None:

@@ -92,8 +92,15 @@ class ClusterProperties(Properties):
         return SourceOptions.from_properties({**self._properties, "FileNames": files}).connection
 
 
+LOOKED_AT = ("SchedulerFile", "SchedulerAddress", "Dataset", "FileNames", "TimeColumn")
+"""Properties that decide what there is to choose from."""
+
+
 class SourceProperties(ClusterProperties):
     """Mixed into the source: setters that ParaView calls; `pvdask.options.SourceOptions` knows what they mean."""
+
+    def _place(self) -> tuple[Any, ...]:
+        return tuple(map(self._properties.get, LOOKED_AT))
 
     def SetXColumn(self, value: str | None) -> None:
         """Column of x; empty to guess."""

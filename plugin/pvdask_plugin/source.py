@@ -20,18 +20,15 @@ from pvdask.errors import PvdaskError
 from pvdask.options import SourceOptions
 from pvdask.ranks import AgreedError, agree, describe
 from pvdask.timesteps import nearest_step
+from pvdask.updates import Update
 from pvdask_plugin.live import Watch
 from pvdask_plugin.messages import show_error
-from pvdask_plugin.output import add_radius, extent, fill, list_columns, tell
+from pvdask_plugin.output import Kept, add_radius, extent, fill, list_columns, tell
 from pvdask_plugin.properties import SourceProperties
 from pvdask_plugin.vtk_ranks import VtkRanks, hold_collection
 
 if TYPE_CHECKING:
     from pvdask.pull import Pulled
-
-
-LOOKED_AT = ("SchedulerFile", "SchedulerAddress", "Dataset", "FileNames", "TimeColumn")
-"""Properties that decide what there is to choose from."""
 
 
 class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
@@ -55,6 +52,8 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         self._watch = Watch()
         self._reports: list[dict[str, Any]] = []
         self._labels: dict[str, list[str]] = {}
+        self._update = Update()
+        self._last = Kept()
 
     def SetLiveUpdates(self, value: int) -> None:
         """Whether a dataset that is published again is noticed and pulled."""
@@ -164,11 +163,11 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         # Without this, VTK's pipeline runs RequestData on rank 0 alone, and the collective calls there wait for ever.
         outInfo.GetInformationObject(0).Set(vtkAlgorithm.CAN_HANDLE_PIECE_REQUEST(), 1)
         # The properties are the same on all ranks, so all look around or none does.
-        key = tuple(map(self._properties.get, LOOKED_AT))
+        key = self._place()
         if self._looked_at != key:
-            self._looked_at = key
             hold_collection()  # a script may have let it go again
-            self._look_around()
+            # Where it failed, the next update looks again: the cluster may be there by then, with nothing set anew.
+            self._looked_at = key if self._look_around() else None
         self._tell_steps(outInfo.GetInformationObject(0))
         return 1
 
@@ -183,6 +182,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
                 add_radius(output, agree(VtkRanks(), fill(output, pulled), extent(output)))
                 sizes["rows"] = len(pulled.points)
             tell(output, pulled, VtkRanks().rank)
+            self._last = Kept(self._place(), pulled.specs, pulled.points.dtype)
             self._tell(pulled)
         except Exception as error:
             self._fail(error, output)
@@ -193,7 +193,8 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         options = replace(self._agreed_options(), time=time)
         from pvdask.pull import pull
 
-        return pull(options, VtkRanks(), self._cache, self._progress)
+        deadline = self._update.go_on(options.connection.timeout_s, VtkRanks())
+        return pull(options, VtkRanks(), self._cache, self._progress, deadline)
 
     def _agreed_options(self) -> SourceOptions:
         """The options; what one rank alone meets here, such as a missing package, fails all, or they would wait for it."""
@@ -237,7 +238,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         output.GetInformation().Set(vtkDataObject.DATA_TIME_STEP(), step)
         return step
 
-    def _look_around(self) -> None:
+    def _look_around(self) -> bool:
         """Fill the drop-downs; an error is left for RequestData, which meets it again, to tell."""
         self._catalogue = None
         self._choices.forget()
@@ -245,24 +246,29 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         try:
             options = self._agreed_options()
             if not (options.files or options.connection.scheduler_file or options.connection.scheduler_address):
-                return
+                return True
             from pvdask.catalogue import look_around
             from pvdask.timesteps import time_steps
 
-            found = self._catalogue = look_around(options.connection, options.dataset, VtkRanks(), options.files)
+            deadline = self._update.begin(options.connection.timeout_s)
+            found = look_around(options.connection, options.dataset, VtkRanks(), options.files, deadline)
+            self._catalogue = found
             place = (options.connection.scheduler_file, options.connection.scheduler_address, options.files)
             self._choices.look(found, (*place, found.dataset), self._properties)
         except PvdaskError as error:
             self._status = f"Error: {error}"
-            return
+            self._update.looked(describe(error))
+            return False
         options = self._options()
         try:
-            self._steps = time_steps(options, VtkRanks()) if options.time_column else ()
+            self._steps = time_steps(options, VtkRanks(), deadline) if options.time_column else ()
         except PvdaskError as error:
             self._steps_error = describe(error)
+        self._update.looked()
         self._is_timed = bool(options.time_column)
         if offered := dict(found.offered()):
             self._offered = list_columns(self._selection, offered, self._offered)
+        return True
 
     def _position_info(self, axis: int) -> list[str]:
         return self._catalogue.position_choices(axis) if self._catalogue else []
@@ -276,6 +282,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         self._figures = {"failed": 1}
         self._reports = []
         output.Initialize()
+        self._last.put_empty(output, self._place())
         show_error(describe(error), VtkRanks().rank)
 
     def _tell(self, pulled: Pulled) -> None:
