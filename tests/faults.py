@@ -12,7 +12,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,13 @@ from clusters import connected, cut_evenly, unpublish
 from faulty_cluster import (
     BEHIND_PROXY,
     BIG,
+    MIDDLING,
     N_PARTITIONS,
     SLOW,
     STARS,
     WORKERS,
     FaultyCluster,
+    by_value,
     publish_lazy,
     wait_until,
 )
@@ -107,7 +108,7 @@ def not_named(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
 
 @fault(
     "Nothing listens where the scheduler is said to be",
-    r"No scheduler answers at tcp://127.0.0.1:\d+ \(.*refused.*\); start one with `pvdask cluster`, or correct .*",
+    r"No scheduler answers at tcp://127.0.0.1:\d+ \(Connection refused\); start one with `pvdask cluster`, or correct .*",
     "Start a cluster, or correct SchedulerAddress; then Refresh.",
 )
 def absent(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
@@ -181,6 +182,8 @@ def scheduler_stopped(cluster: FaultyCluster, session: Session) -> Iterator[Appl
     "Let it go on, or start the cluster again; then Refresh.",
 )
 def scheduler_stopped_midway(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
+    cluster.wait_until_quiet()
+
     def stop() -> None:
         cluster.wait_until_begun()
         cluster.signal(signal.SIGSTOP, "scheduler")
@@ -195,6 +198,8 @@ def scheduler_stopped_midway(cluster: FaultyCluster, session: Session) -> Iterat
     "Start the cluster again, publish again, Refresh.",
 )
 def scheduler_killed(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
+    cluster.wait_until_quiet()
+
     def kill() -> None:
         cluster.wait_until_begun()
         cluster.kill("scheduler")
@@ -230,6 +235,8 @@ def worker_stopped(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
 
 @fault("A worker is killed while it makes arrays", WHOLE, TRY_AGAIN, survives=True)
 def worker_killed(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
+    cluster.wait_until_quiet()
+
     def kill() -> None:
         cluster.wait_until_begun()
         cluster.kill("w0")
@@ -238,18 +245,18 @@ def worker_killed(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     cluster.mend_workers()
 
 
-@fault("A worker is killed while it sends to a rank", WHOLE.replace("3,000", "8,000,000"), TRY_AGAIN, survives=True)
+@fault("A worker is killed while it sends to a rank", WHOLE.replace("3,000", "200,000"), TRY_AGAIN, survives=True)
 def worker_killed_sending(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     pids = session.ranks if session.is_started else []
     killed: list[int] = []
 
     def kill(n_bytes: int, peer: int | None) -> None:
-        if peer in pids and n_bytes > 1_000_000 and not killed:
+        if peer in pids and n_bytes > 200_000 and not killed:
             killed.append(cluster.workers[BEHIND_PROXY])
             os.kill(killed[0], signal.SIGKILL)
 
     cluster.proxy.on_bytes = kill
-    yield Apply({"Dataset": BIG, "Timeout": 30.0}, ["source_id"])
+    yield Apply({"Dataset": MIDDLING, "Timeout": 30.0}, ["source_id"])
     cluster.proxy.on_bytes = lambda *_: None
     assert killed, "no byte was sent to a rank by this worker"
     cluster.kill(BEHIND_PROXY)
@@ -265,7 +272,7 @@ def worker_killed_before(cluster: FaultyCluster, session: Session) -> Iterator[A
 
 @fault(
     "Data that were scattered, and so cannot be made again, were on a worker that is gone",
-    r".*",
+    r"Data of this dataset are lost, which was seen while making the arrays: their worker is gone, .*",
     "Publish again, from files or from tasks.",
 )
 def scattered_data_lost(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
@@ -283,36 +290,21 @@ def scattered_data_lost(cluster: FaultyCluster, session: Session) -> Iterator[Ap
 
 @fault(
     "All workers are paused, as their memory is nearly full",
-    r"Timeout of 3 s ended while the workers made the arrays\. 2 of 2 workers \(the first is \S+\) is paused, as .*",
+    r"Timeout of 3 s ended while the workers made the arrays\. 2 of 2 workers \(the first is \S+\) do not take work, paused .*",
     "Free memory on the cluster, or start more workers; then Refresh.",
 )
 def workers_paused(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     with connected(cluster) as client:  # type: ignore[arg-type]
-        pause = partial(set_pause, share=1e-6)
-        by_value(client.run, pause)
+        client.run(by_value(set_pause), 1e-6)
         wait_until(lambda: set(cluster.joined().values()) == {"paused"}, "all workers pause")
         yield Apply()
-        by_value(client.run, partial(set_pause, share=0.8))
+        client.run(by_value(set_pause), 0.8)
     cluster.mend_workers()
 
 
 def set_pause(share: float, dask_worker: Any = None) -> None:
     """Set from which share of its memory on a worker pauses; its own memory monitor then does it."""
     dask_worker.memory_manager.memory_pause_fraction = share
-
-
-def by_value(run: Callable[..., Any], function: Callable[..., Any]) -> Any:
-    """Run a function of this module on workers, which cannot import it."""
-    import sys
-
-    import cloudpickle
-
-    module = sys.modules[__name__]
-    cloudpickle.register_pickle_by_value(module)
-    try:
-        return run(function)
-    finally:
-        cloudpickle.unregister_pickle_by_value(module)
 
 
 @fault(
@@ -375,7 +367,7 @@ def too_slow(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
 
 @fault(
     "The dataset is not published",
-    r"No dataset 'nowhere' is published on the scheduler at \S+; published there: 'big', 'slow', 'stars'\. .*",
+    r"No dataset 'nowhere' is published on the scheduler at \S+; published there: 'big', 'middling', 'slow', 'stars'\. .*",
     "Choose one that is, or publish it.",
 )
 def dataset_missing(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
@@ -384,7 +376,7 @@ def dataset_missing(cluster: FaultyCluster, session: Session) -> Iterator[Apply]
 
 @fault(
     "The dataset that is shown was unpublished",
-    r"No dataset 'stars' is published on the scheduler at \S+; published there: 'big', 'slow'\. .*",
+    r"No dataset 'stars' is published on the scheduler at \S+; published there: 'big', 'middling', 'slow'\. .*",
     "Publish it again, then Refresh.",
 )
 def unpublished(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
@@ -418,6 +410,8 @@ def column_gone(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
 @fault("The dataset is published again during a pull, as another", WHOLE, "Refresh for the new one.", survives=True)
 def republished_midway(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     """Between one rank's read and another's, if that had a meaning: all ranks have the rows that rank 0 looked up."""
+
+    cluster.wait_until_quiet()
 
     def publish() -> None:
         cluster.wait_until_begun()

@@ -21,11 +21,12 @@ from cut_network import Proxy, free_port
 from pvdask.launch import Stack
 from pvdask.launch.dask_cluster import scheduler_identity
 
-STARS, SLOW, BIG = "stars", "slow", "big"
+STARS, SLOW, MIDDLING, BIG = "stars", "slow", "middling", "big"
 N_ROWS, N_PARTITIONS = 3_000, 5
 WORKERS = ("w0", "w1")
 BEHIND_PROXY = "w1"
 START_S = 30.0
+SLOW_S = 0.3
 
 
 def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = START_S) -> Any:
@@ -170,6 +171,7 @@ class FaultyCluster:
         publish_pieces(self, STARS, cut_evenly(self.frame if frame is None else frame, N_PARTITIONS))  # type: ignore[arg-type]
         if frame is None:
             publish_lazy(self, SLOW, slowly, cut_evenly(self.frame, N_PARTITIONS), str(self.folder / "begun"))
+            publish_lazy(self, MIDDLING, many, range(4), 50_000)
             publish_lazy(self, BIG, many, range(4))
 
     def begun(self) -> bool:
@@ -178,6 +180,12 @@ class FaultyCluster:
         there = mark.exists()
         mark.unlink(missing_ok=True)
         return there
+
+    def wait_until_quiet(self) -> None:
+        """Wait until no partition of an earlier pull of `SLOW` is being made."""
+        self.begun()
+        while time.sleep(SLOW_S) or self.begun():
+            pass
 
     def wait_until_begun(self) -> None:
         """Wait until a pull of `SLOW` is in full swing."""
@@ -196,18 +204,26 @@ def publish_lazy(
     cluster: Any, name: str, function: Callable[..., pd.DataFrame], over: Any, *further: Any, n_rows: int = 10
 ) -> None:
     """Publish a frame that is made anew at each pull; the function goes to the workers by value."""
-    import cloudpickle
     import dask.dataframe as dd
 
-    cloudpickle.register_pickle_by_value(sys.modules[function.__module__])
+    with connected(cluster) as client:
+        pieces = list(over)
+        meta = pieces[0].iloc[:0] if isinstance(pieces[0], pd.DataFrame) else many(0, n_rows).iloc[:0]
+        frame = dd.from_map(by_value(function), pieces, args=further, meta=meta, enforce_metadata=False)
+        client.publish_dataset(frame, name=name, override=True)
+
+
+def by_value(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as another object than its module has, so that no pickle is of its name alone: nobody else has the module."""
+    import cloudpickle
+
+    module = sys.modules[function.__module__]
+    cloudpickle.register_pickle_by_value(module)
     try:
-        with connected(cluster) as client:
-            pieces = list(over)
-            meta = pieces[0].iloc[:0] if isinstance(pieces[0], pd.DataFrame) else many(0, n_rows).iloc[:0]
-            frame = dd.from_map(function, pieces, args=further, meta=meta, enforce_metadata=False)
-            client.publish_dataset(frame, name=name, override=True)
+        copy: Callable[..., Any] = cloudpickle.loads(cloudpickle.dumps(function))
+        return copy
     finally:
-        cloudpickle.unregister_pickle_by_value(sys.modules[function.__module__])
+        cloudpickle.unregister_pickle_by_value(module)
 
 
 def slowly(piece: pd.DataFrame, mark: str) -> pd.DataFrame:
@@ -216,7 +232,7 @@ def slowly(piece: pd.DataFrame, mark: str) -> pd.DataFrame:
     import time
 
     pathlib.Path(mark).touch()
-    time.sleep(0.3)
+    time.sleep(SLOW_S)
     return piece
 
 

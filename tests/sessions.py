@@ -156,9 +156,11 @@ class Session:
         order = {"properties": properties, "consumer": consumer, **({"columns": columns} if columns else {})}
         self._stream.write(json.dumps(order) + "\n")
         self._stream.flush()
-        if meanwhile is not None:
-            meanwhile()
-        answer = self._answer(timeout_s)
+        try:
+            if meanwhile is not None:
+                meanwhile()
+        finally:
+            answer = self._answer(timeout_s)
         paths = sorted(self.folder.glob("rank-*.json"))
         ranks = [json.loads(path.read_text()) for path in paths]
         deadline = time.monotonic() + SETTLE_S

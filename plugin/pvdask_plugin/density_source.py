@@ -59,6 +59,8 @@ class DensityGridSource(GridProperties, DaskDataFrameSource):
         """Make this rank's part; on an error on any rank, an empty output on all."""
         output = vtkDataObject.GetData(outInfo)
         hold_collection()
+        if self._is_told(outInfo.GetInformationObject(0), output):
+            return 1
         # An exception here would leave ParaView with a partial picture and exit status 0, so it is told in its place.
         try:
             options = self._agreed_options()

@@ -112,7 +112,9 @@ def tell(output: vtkDataObject, pulled: Pulled, rank: int) -> None:
     output.GetFieldData().AddArray(string_array(LAST_PULL_ARRAY, [pulled.details()] if rank == 0 else []))
 
 
-def list_columns(selection: vtkDataArraySelection, offered: dict[str, bool], known: set[str]) -> set[str]:
+def list_columns(
+    selection: vtkDataArraySelection, offered: dict[str, bool], known: set[str], is_same: bool = False
+) -> set[str]:
     """Make the list of columns match a dataset, see `pvdask.choices.match_columns`.
 
     Parameters
@@ -123,6 +125,9 @@ def list_columns(selection: vtkDataArraySelection, offered: dict[str, bool], kno
         The dataset's columns, and whether each is on by default.
     known : set of str
         What this returned the last time.
+    is_same : bool, optional
+        Whether the dataset is that of the last time, published again: a ticked column that it has no more stays then, for the
+        pull to tell it.
 
     Returns
     -------
@@ -131,7 +136,8 @@ def list_columns(selection: vtkDataArraySelection, offered: dict[str, bool], kno
     """
     present = [selection.GetArrayName(index) for index in range(selection.GetNumberOfArrays())]
     ticked = {name: bool(selection.ArrayIsEnabled(name)) for name in present}
-    matched = match_columns(offered, ticked, known)
+    gone = {name: True for name, is_on in ticked.items() if is_same and is_on and name not in offered}
+    matched = {**match_columns(offered, ticked, known), **gone}
     for name in ticked.keys() - matched.keys():
         selection.RemoveArrayByName(name)
     for name, is_on in matched.items():

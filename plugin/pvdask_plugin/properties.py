@@ -149,3 +149,23 @@ class SourceProperties(ClusterProperties):
     def SetCacheLimit(self, value: int) -> None:
         """Megabytes of columns that a rank keeps for when they are shown again."""
         self._set("CacheLimit", value)
+
+    def GetTotalRows(self) -> int:
+        """Rows of the whole DataFrame."""
+        return self._figures.get("total_rows", 0)
+
+    def GetPulledRows(self) -> int:
+        """Points on all ranks."""
+        return self._figures.get("rows", 0)
+
+    def GetDroppedRows(self) -> int:
+        """Rows left out since their position is not finite."""
+        return self._figures.get("dropped_rows", 0)
+
+    def GetBytesReceived(self) -> int:
+        """Payload that all ranks received."""
+        return self._figures.get("bytes_received", 0)
+
+    def GetBytesCopied(self) -> int:
+        """Payload that ranks copied after they received it."""
+        return self._figures.get("bytes_copied", 0)

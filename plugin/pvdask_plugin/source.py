@@ -30,6 +30,8 @@ from pvdask_plugin.vtk_ranks import VtkRanks, hold_collection
 if TYPE_CHECKING:
     from pvdask.pull import Pulled
 
+UPDATE_TIME_STEP = vtkStreamingDemandDrivenPipeline.UPDATE_TIME_STEP()
+
 
 class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
     """Points of three columns of a Dask DataFrame; every rank pulls its own partitions straight from the workers."""
@@ -105,26 +107,6 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         """Columns whose values can be time steps, none first."""
         return self._catalogue.time_choices() if self._catalogue else []
 
-    def GetTotalRows(self) -> int:
-        """Rows of the whole DataFrame."""
-        return self._figures.get("total_rows", 0)
-
-    def GetPulledRows(self) -> int:
-        """Points on all ranks."""
-        return self._figures.get("rows", 0)
-
-    def GetDroppedRows(self) -> int:
-        """Rows left out since their position is not finite."""
-        return self._figures.get("dropped_rows", 0)
-
-    def GetBytesReceived(self) -> int:
-        """Payload that all ranks received."""
-        return self._figures.get("bytes_received", 0)
-
-    def GetBytesCopied(self) -> int:
-        """Payload that ranks copied after they received it."""
-        return self._figures.get("bytes_copied", 0)
-
     def GetTransferPath(self) -> str:
         """The way the payload took."""
         return "; ".join(dict.fromkeys(str(report["path"]) for report in self._reports))
@@ -175,6 +157,8 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         """Pull this rank's share; on an error on any rank, an empty output on all."""
         output = vtkDataObject.GetData(outInfo)
         hold_collection()
+        if self._is_told(outInfo.GetInformationObject(0), output):
+            return 1
         # An exception here would leave ParaView with a partial picture and exit status 0, so it is told in its place.
         try:
             pulled = self._pull_together(self._step(outInfo.GetInformationObject(0), output))
@@ -233,7 +217,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
             raise AgreedError(self._steps_error)
         if not self._steps:  # where no row has a time, none is shown
             return math.nan if self._is_timed else None
-        key = vtkStreamingDemandDrivenPipeline.UPDATE_TIME_STEP()
+        key = UPDATE_TIME_STEP
         step = nearest_step(self._steps, information.Get(key) if information.Has(key) else self._steps[0])
         output.GetInformation().Set(vtkDataObject.DATA_TIME_STEP(), step)
         return step
@@ -254,7 +238,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
             found = look_around(options.connection, options.dataset, VtkRanks(), options.files, deadline)
             self._catalogue = found
             place = (options.connection.scheduler_file, options.connection.scheduler_address, options.files)
-            self._choices.look(found, (*place, found.dataset), self._properties)
+            is_same = self._choices.look(found, (*place, found.dataset), self._properties)
         except PvdaskError as error:
             self._status = f"Error: {error}"
             self._update.looked(describe(error))
@@ -267,7 +251,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         self._update.looked()
         self._is_timed = bool(options.time_column)
         if offered := dict(found.offered()):
-            self._offered = list_columns(self._selection, offered, self._offered)
+            self._offered = list_columns(self._selection, offered, self._offered, is_same)
         return True
 
     def _position_info(self, axis: int) -> list[str]:
@@ -283,7 +267,21 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         self._reports = []
         output.Initialize()
         self._last.put_empty(output, self._place())
+        self._update.failed()
         show_error(describe(error), VtkRanks().rank)
+
+    def _is_told(self, information: Any, output: vtkDataObject) -> bool:
+        """Whether this is asked for again, after an error, with nothing set anew: then that is not met and told again.
+
+        What comes behind asks more than once: a Histogram (ParaView 5.11), or each of several views.
+        """
+        key = UPDATE_TIME_STEP
+        time = information.Get(key) if information.Has(key) else None
+        is_told = self._update.is_told((self.GetMTime(), time), VtkRanks())
+        if is_told:
+            output.Initialize()
+            self._last.put_empty(output, self._place())
+        return is_told
 
     def _tell(self, pulled: Pulled) -> None:
         self._reports = list(pulled.reports)

@@ -110,7 +110,8 @@ class SchedulerClient:
                 self.address,
                 asynchronous=True,
                 set_as_default=False,
-                direct_to_workers=True,
+                # What it gathers is small, and need not wait where a firewall keeps a worker out of this host's reach.
+                direct_to_workers=False,
                 timeout=self.deadline.remaining_s(),
                 security=self.connection.tls.security(),
                 name="pvdask",

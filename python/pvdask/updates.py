@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from pvdask.loop import Deadline
-from pvdask.ranks import RankGroup, share
+from pvdask.ranks import RankGroup, agree, share
 
 SAME_UPDATE_S = 2.0
 """A pull that comes later than so many seconds after a look is another update, with a deadline of its own."""
@@ -18,6 +19,8 @@ class Update:
         self._deadline: Deadline | None = None
         self._error = ""
         self._looked = 0.0
+        self._asked: Any = None
+        self._told: Any = None
 
     def begin(self, timeout_s: float) -> Deadline:
         """Start the time of a look, and of the pull after it.
@@ -72,3 +75,31 @@ class Update:
         if error:  # the same on all ranks, while the time that is left need not be
             share(ranks, b"", error if deadline.remaining_s() <= 0 else None)
         return deadline
+
+    def is_told(self, asked: Any, ranks: RankGroup) -> bool:
+        """Tell whether what is asked for has failed before, with nothing changed since.
+
+        Parameters
+        ----------
+        asked : object
+            What tells one request from another; an own one on each rank.
+        ranks : RankGroup
+            All ranks call this together.
+
+        Returns
+        -------
+        bool
+            The same on every rank: whether it has on all of them.
+        """
+        self._asked = asked
+        is_told = self._told is not None and asked == self._told
+        self._told = None
+        reports = agree(ranks, None, {"is_told": is_told})
+        if all(report["is_told"] for report in reports):
+            self._told = asked
+            return True
+        return False
+
+    def failed(self) -> None:
+        """Note that what was asked for last has failed, and that the error was told."""
+        self._told = self._asked

@@ -2,8 +2,9 @@
 
 The job: ``state`` (.pvsm or .py), ``output`` (.png), ``size`` ([width, height] or null), ``camera`` (.pvcc or null),
 ``color_map`` (.json or null), ``color_by`` (column, "rank", or null), ``frame_data`` and ``fit_radius`` (whether the
-camera and the radius are made from the data), ``keep_going`` (whether to draw although a source failed), ``settings`` (texts ``PROXY.PROPERTY=VALUE``), ``animation`` (null, or ``frames``
-and ``orbit``; the output is then a folder for the frames), ``report`` (where to write what was pulled).
+camera and the radius are made from the data), ``settings`` (texts ``PROXY.PROPERTY=VALUE``), ``animation`` (null, or ``frames``
+and ``orbit``; the output is then a folder for the frames), ``keep_going`` (whether to draw although a source failed), ``report``
+(where to write what was pulled).
 """
 
 import json
