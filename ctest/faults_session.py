@@ -2,10 +2,10 @@
 
     pvbatch faults_session.py SOCKET FOLDER [HOST PORT]
 
-SOCKET is a Unix socket that sends lines of JSON: ``properties`` to set on the one source of this session, ``columns`` to tick, and
-the ``consumer`` that then asks for data: ``Render``, or a filter behind the source. Answered with one line: what the source says,
-how long that took, what came out of the consumer, and what each rank has: rows, arrays, a checksum. With HOST and PORT this is a
-client of the pvserver there. FOLDER is where the ranks write theirs.
+SOCKET is a Unix socket that sends lines of JSON: ``properties`` to set on the one source of this session, ``columns`` to tick,
+the ``consumer`` that then asks for data, which is ``Render``, a filter behind the source, or ``Source``, and how often to
+``repeat`` that. Answered with one line: what the source says, how long that took, what came out of the consumer. What each rank
+has, rows, arrays and a checksum, it writes to FOLDER. With HOST and PORT this is a client of the pvserver there.
 """
 
 # Before anything that can raise: a script that ends before this import leaves pvbatch's other ranks waiting.
@@ -84,6 +84,12 @@ class Session:
         else:
             self.consumers[order["consumer"]].UpdatePipeline()
         seconds = time.monotonic() - started
+        for _ in range(order.get("repeat", 0)):
+            self.source.Refresh()
+            self.source.UpdatePipeline()
+            self.source.UpdatePropertyInformation()
+            if self.source.GetPropertyValue("Failed"):
+                break
         told = {"seconds": round(seconds, 3), "behind": self.behind(order["consumer"]), **self.figures()}
         if self.teller is not None:
             self.teller.UpdatePipeline()

@@ -12,13 +12,13 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from clusters import connected, cut_evenly, unpublish
 from faulty_cluster import (
-    BEHIND_PROXY,
     BIG,
     MIDDLING,
     N_PARTITIONS,
@@ -247,19 +247,19 @@ def worker_killed(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
 
 @fault("A worker is killed while it sends to a rank", WHOLE.replace("3,000", "200,000"), TRY_AGAIN, survives=True)
 def worker_killed_sending(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
-    pids = session.ranks if session.is_started else []
-    killed: list[int] = []
+    pids, killed = session.ranks, []
 
-    def kill(n_bytes: int, peer: int | None) -> None:
+    def kill(name: str, n_bytes: int, peer: int | None) -> None:
         if peer in pids and n_bytes > 200_000 and not killed:
-            killed.append(cluster.workers[BEHIND_PROXY])
-            os.kill(killed[0], signal.SIGKILL)
+            killed.append(name)
+            os.kill(cluster.workers[name], signal.SIGKILL)
 
-    cluster.proxy.on_bytes = kill
+    for name, proxy in cluster.proxies.items():
+        proxy.on_bytes = partial(kill, name)
     yield Apply({"Dataset": MIDDLING, "Timeout": 30.0}, ["source_id"])
-    cluster.proxy.on_bytes = lambda *_: None
-    assert killed, "no byte was sent to a rank by this worker"
-    cluster.kill(BEHIND_PROXY)
+    for proxy in cluster.proxies.values():
+        proxy.on_bytes = lambda *_: None
+    assert killed, "no byte was sent to a rank"
     cluster.mend_workers()
 
 
@@ -440,11 +440,8 @@ def rank_out_of_memory(cluster: FaultyCluster, session: Session) -> Iterator[App
 
 def cut(cluster: FaultyCluster, session: Session, how: str) -> Iterator[Apply]:
     """Cut the last rank from one worker."""
-    pid = session.ranks[-1]
-    with cluster.proxy.ruled(lambda peer: how if peer == pid else "pass"):
+    with cluster.cut_off(session.ranks[-1], how):
         yield Apply({"Timeout": 20.0})
-        assert cluster.proxy.n_cut, "the rank did not try this worker"
-        cluster.proxy.n_cut = 0
 
 
 DETOUR = WHOLE + r"MB received; .*blocks by way of the scheduler.*"

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +25,6 @@ from pvdask.launch.dask_cluster import scheduler_identity
 STARS, SLOW, MIDDLING, BIG = "stars", "slow", "middling", "big"
 N_ROWS, N_PARTITIONS = 3_000, 5
 WORKERS = ("w0", "w1")
-BEHIND_PROXY = "w1"
 START_S = 30.0
 SLOW_S = 0.3
 
@@ -41,7 +41,7 @@ def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = START
 
 
 class FaultyCluster:
-    """A scheduler and two workers, one thread each, the second of them behind a `Proxy`."""
+    """A scheduler and two workers, one thread each, each worker behind a `Proxy`."""
 
     def __init__(self, stack: Stack, folder: Path, **environment: str) -> None:
         self.folder = folder
@@ -61,24 +61,29 @@ class FaultyCluster:
             name="forkserver",
         )
         theirs.close()
-        worker_port = free_port()
-        self.proxy = Proxy(worker_port)
-        self._ports = {BEHIND_PROXY: worker_port}
+        self.proxies = {name: Proxy(free_port()) for name in WORKERS}
+        self._forking = threading.Lock()
 
     def close(self) -> None:
-        """End what the stack does not."""
+        """End everything, at once: a stack would ask first, and wait."""
+        for pid in (*self.workers.values(), self.scheduler):
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         self._answers.close()
         self._orders.close()
-        self.proxy.close()
+        for proxy in self.proxies.values():
+            proxy.close()
 
     # --- processes ---
 
     def fork(self, program: str, words: list[str], name: str, **further: Any) -> int:
         """Start a scheduler or a worker; gives its process id."""
         order = {"program": program, "words": words, "environment": self.environment, "log": f"{name}.log", **further}
-        self._answers.write(json.dumps(order) + "\n")
-        self._answers.flush()
-        return int(json.loads(self._answers.readline())["pid"])
+        with self._forking:
+            self._answers.write(json.dumps(order) + "\n")
+            self._answers.flush()
+            return int(json.loads(self._answers.readline())["pid"])
 
     def start_scheduler(self) -> None:
         """Start the scheduler, always at the same address."""
@@ -97,7 +102,7 @@ class FaultyCluster:
         wait_until(lambda: scheduler_identity(self.address, 1.0), "the scheduler answers")
         wait_until(self.scheduler_file.exists, "the scheduler's file")
 
-    def start_worker(self, name: str, **further: Any) -> None:
+    def start_worker(self, name: str, *, wait: bool = True, **further: Any) -> None:
         """Start a worker and wait until it has joined."""
         words = [
             self.address,
@@ -111,13 +116,14 @@ class FaultyCluster:
             "2GB",
         ]
         words += ["--local-directory", str(self.folder), "--death-timeout", "20", *further.pop("words", [])]
-        if name == BEHIND_PROXY:
-            words += ["--listen-address", f"tcp://127.0.0.1:{self._ports[name]}"]
-            words += ["--contact-address", f"tcp://127.0.0.1:{self.proxy.port}"]
+        if name in self.proxies:
+            words += ["--listen-address", f"tcp://127.0.0.1:{self.proxies[name].target}"]
+            words += ["--contact-address", f"tcp://127.0.0.1:{self.proxies[name].port}"]
         else:
             words += ["--host", "127.0.0.1"]
         self.workers[name] = self.fork("worker", words, name, **further)
-        wait_until(lambda: name in self.joined(), f"the worker {name} joins")
+        if wait:
+            wait_until(lambda: name in self.joined(), f"the worker {name} joins")
 
     def joined(self) -> dict[str, str]:
         """Names of workers that the scheduler knows, and their states."""
@@ -146,6 +152,21 @@ class FaultyCluster:
             yield
         finally:
             self.signal(signal.SIGCONT, *names)
+
+    @contextlib.contextmanager
+    def cut_off(self, pid: int, how: str) -> Iterator[None]:
+        """Cut a process off from one worker, the first that it tries, for the time of the block; see `Proxy` for how."""
+        with contextlib.ExitStack() as stack:
+            for proxy in self.proxies.values():
+
+                def rule(peer: int | None, proxy: Proxy = proxy) -> str:
+                    others = sum(other.n_cut for other in self.proxies.values() if other is not proxy)
+                    return how if peer == pid and not others else "pass"
+
+                proxy.n_cut = 0
+                stack.enter_context(proxy.ruled(rule))
+            yield
+            assert sum(proxy.n_cut for proxy in self.proxies.values()), "the process did not try any worker"
 
     # --- a good state ---
 

@@ -132,6 +132,7 @@ class Session:
         *,
         columns: list[str] | None = None,
         timeout_s: float = 60.0,
+        repeat: int = 0,
         meanwhile: Callable[[], None] | None = None,
     ) -> Told:
         """Set properties, have a consumer ask for the data, and see what came of it.
@@ -144,6 +145,8 @@ class Session:
             Who asks: one of `CONSUMERS`, or ``Source``.
         timeout_s : float
             Seconds after which this is a hang.
+        repeat : int
+            How many times the source pulls again after that, unless it fails.
         meanwhile : callable, optional
             Called while the session works.
         """
@@ -153,7 +156,12 @@ class Session:
             path.unlink()
         n_lines = len(self._said())
         self._run(signal.SIGCONT)
-        order = {"properties": properties, "consumer": consumer, **({"columns": columns} if columns else {})}
+        order = {
+            "properties": properties,
+            "consumer": consumer,
+            "repeat": repeat,
+            **({"columns": columns} if columns else {}),
+        }
         self._stream.write(json.dumps(order) + "\n")
         self._stream.flush()
         try:
@@ -168,6 +176,10 @@ class Session:
             time.sleep(0.02)
         self._run(signal.SIGSTOP)
         return Told(answer, ranks, self._said()[n_lines:])
+
+    def resume(self) -> None:
+        """Let it run, until the next Apply has ended."""
+        self._run(signal.SIGCONT)
 
     def _answer(self, timeout_s: float) -> dict[str, Any]:
         self._connection.settimeout(timeout_s)

@@ -157,14 +157,15 @@ def _allocate(plan: Plan, parts: tuple[Part, ...]) -> list[Array]:
 async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received, tls: TLSFiles, connect_s: float) -> None:
     async with _connections(tls, connect_s) as rpc:
         if len(parts) == 1:
-            _adopt(received, await _fetch_block(plan, parts[0], rpc, received))
+            _adopt(received, await _fetch_block(plan, parts[0], rpc, received, set()))
             return
         gate = asyncio.Semaphore(CONCURRENT_PARTS)
+        unreachable: set[str] = set()  # of all blocks together: one of them has waited for it
         first_rows = np.cumsum([0, *(part.n_rows for part in parts)])
 
         async def one(part: Part, first: int) -> None:
             async with gate:
-                _place(received, await _fetch_block(plan, part, rpc, received), part, first)
+                _place(received, await _fetch_block(plan, part, rpc, received, unreachable), part, first)
 
         tasks = [asyncio.ensure_future(one(part, int(row))) for part, row in zip(parts, first_rows, strict=False)]
         try:
@@ -186,10 +187,9 @@ async def _connections(tls: TLSFiles, connect_s: float) -> AsyncIterator[Any]:
         await pool.close()
 
 
-async def _fetch_block(plan: Plan, part: Part, rpc: Any, received: Received) -> list[Array]:
+async def _fetch_block(plan: Plan, part: Part, rpc: Any, received: Received, unreachable: set[str]) -> list[Array]:
     """One block: from a worker; where it is lost, from wherever it is made again; at the last through the scheduler."""
     addresses = set(part.addresses)
-    unreachable: set[str] = set()
     while True:
         for address in addresses - unreachable:
             if not await _is_reachable(address, rpc):
