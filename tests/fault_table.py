@@ -30,6 +30,10 @@ ANONYMOUS = (
     (r"\(on rank \d of \d\)", "(on rank R of N)"),
     (r"on \d rank\(s\)", "on N rank(s)"),
     (r"\d+ of \d+ blocks", "K of N blocks"),
+    (
+        r"(direct from workers; )?(K of N blocks by way of the scheduler(; )?)+(direct from workers)?",
+        "K of N blocks by way of the scheduler",
+    ),
     (r"[\d.,]+ (GB|MB)", r"N \1"),
     (r"pvdask-\w+-[0-9a-f]+-?\d*", "TASK"),
 )

@@ -309,7 +309,7 @@ def set_pause(share: float, dask_worker: Any = None) -> None:
 
 @fault(
     "A partition kills every worker that makes it",
-    r"A worker failed while making the arrays: KilledWorker: .*",
+    r"A partition ended each worker that made it, which was seen while making the arrays: it takes more memory .*",
     "Mend the frame that was published: that partition takes too much memory, or crashes a library.",
 )
 def poison(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
@@ -466,5 +466,18 @@ def clock_skew(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     cluster.kill("w0")
     cluster.start_worker("w0", clock_ahead_s=3600)
     yield Apply({"Timeout": 20.0})
+    cluster.kill("w0")
+    cluster.mend_workers()
+
+
+@fault("The disk that a worker spills to is full", WHOLE.replace("3,000", "200,000"), TRY_AGAIN, survives=True)
+def disk_full(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
+    """Dask keeps in memory what it cannot write (distributed 2026.8)."""
+    spill = {"DASK_DISTRIBUTED__WORKER__MEMORY__TARGET": "0.0001", "DASK_DISTRIBUTED__WORKER__MEMORY__SPILL": "0.6"}
+    cluster.kill("w0")
+    cluster.start_worker("w0", environment={**cluster.environment, **spill}, disk_bytes=200_000)
+    yield Apply({"Dataset": MIDDLING, "Timeout": 30.0}, ["source_id"])
+    log = (cluster.folder / "w0.log").read_text()
+    assert "No space left on device" in log, log[-2000:]
     cluster.kill("w0")
     cluster.mend_workers()

@@ -118,7 +118,7 @@ class Session:
                 self._connection.close()
         self._stream = None
         for process in reversed(self._processes):
-            process.stop()
+            process.stop(grace_s=1.0)
         self._processes = []
 
     def output(self) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +17,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from clusters import connected
+from commandline import run_command
 from fault_table import DOCS, line_of, page
 from faults import FAULTS, TICKED, TIMEOUT_S, XYZ, Apply, Fault
-from faulty_cluster import MIDDLING, N_ROWS, STARS, FaultyCluster, checksum_of
+from faulty_cluster import MIDDLING, N_ROWS, SLOW, STARS, FaultyCluster, by_value, checksum_of, wait_until
 from leftovers import SESSION_MARKER, environment_marker, session_folders
 from sessions import CONSUMERS, HangError, Session, Told
 
 from pvdask.launch import ParaViewInstall, Stack
+from pvdask.launch.environment import project_layout
 
 pytestmark = pytest.mark.faults
 
@@ -33,6 +38,7 @@ MARGIN_S = 2.0
 """What all ranks may take beyond Timeout."""
 HANG_S = 20.0
 """After so long beyond Timeout it is a hang."""
+STATE = project_layout().examples / "gaia" / "gaia.pvsm"
 MIDDLING_ROWS = 200_000
 
 
@@ -177,6 +183,57 @@ def test_fault(
             again = session.apply({**world.good(), "Timeout": 30.0}, consumer, columns=TICKED)
             assert_whole(again, world.cluster)
             assert again.ranks == good.ranks
+
+
+def test_a_pvserver_that_is_killed_in_a_pull_leaves_nothing_on_the_cluster(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, _ = world.session(("pvserver", 2))
+    cluster = world.cluster
+    cluster.wait_until_quiet()
+    killed: list[float] = []
+
+    def ours() -> list[str]:
+        with connected(cluster) as client:  # type: ignore[arg-type]
+            names: list[str] = client.run_on_scheduler(by_value(ours_on_scheduler))
+        return names
+
+    def kill() -> None:
+        cluster.wait_until_begun()
+        assert ours()
+        for pid in session.ranks:
+            os.kill(pid, signal.SIGKILL)
+        killed.append(time.monotonic())
+
+    with pytest.raises(HangError):
+        session.apply({**world.good(), "Dataset": SLOW, "Timeout": 30.0}, meanwhile=kill, timeout_s=10.0)
+    wait_until(lambda: not ours(), "the cluster frees what was ours", 10)
+    with capsys.disabled():
+        print(f"\nthe cluster had freed all that a killed pvserver held, within {time.monotonic() - killed[0]:.1f} s")
+    assert_whole(world.session(("pvserver", 2))[1], cluster)
+
+
+def ours_on_scheduler(dask_scheduler: Any = None) -> list[str]:
+    """Tasks of pulls, and clients that pull."""
+    tasks = [str(key) for key in dask_scheduler.tasks if str(key).startswith("pvdask-")]
+    return tasks + [name for name in dask_scheduler.clients if "pvdask" in name]
+
+
+@pytest.mark.timeout(120)
+def test_render_writes_no_picture_unless_it_is_to_keep_going(world: World, tmp_path: Path) -> None:
+    picture = tmp_path / "out.png"
+    words = ["render", str(STATE), "-n", "2", "-o", str(picture), "--scheduler-file", str(world.cluster.scheduler_file)]
+    words += ["--dataset", "nowhere", "--size", "60x40"]
+    run = run_command(*words)
+    assert run.returncode == 1, run.stderr
+    assert re.search(r"^pvdask: error: No dataset 'nowhere' is published", run.stderr, re.M), run.stderr
+    assert list(tmp_path.iterdir()) == []
+    run = run_command(*words, "--keep-going")
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"^pvdask: warning: nothing of .* is in the picture: No dataset 'nowhere'", run.stderr, re.M), (
+        run.stderr
+    )
+    assert picture.exists()
 
 
 def test_timeout_is_kept_to_within_a_second(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -230,7 +230,13 @@ class Cluster(SchedulerClient):
             raise
         except (asyncio.CancelledError, concurrent.futures.CancelledError) as error:
             raise ClusterError(self._why_cancelled(error, doing)) from error
-        except Exception as error:  # a task can raise anything at all, from any library
+        except Exception as error:
+            if type(error).__name__ == "KilledWorker":  # its import would come before a connection is there
+                raise ClusterError(
+                    f"A partition ended each worker that made it, which was seen while {doing}: it takes more memory than a worker "
+                    "has, or crashes a library. See the workers' logs, then publish it otherwise, in smaller partitions perhaps."
+                ) from error
+            # a task can raise anything at all, from any library
             raise ClusterError(
                 f"A worker failed while {doing}: {type(error).__name__}: {first_line(error)}."
             ) from error
