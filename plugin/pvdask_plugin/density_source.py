@@ -59,13 +59,16 @@ class DensityGridSource(GridProperties, DaskDataFrameSource):
         """Make this rank's part; on an error on any rank, an empty output on all."""
         output = vtkDataObject.GetData(outInfo)
         hold_collection()
+        if self._is_told(outInfo.GetInformationObject(0), output):
+            return 1
         # An exception here would leave ParaView with a partial picture and exit status 0, so it is told in its place.
         try:
             options = self._agreed_options()
+            deadline = self._update.go_on(options.connection.timeout_s, VtkRanks())
             spec = GridSpec.from_properties(self._values())
 
             def make(extent: tuple[int, ...], known: Known) -> Grid:
-                return make_grid(options, spec, extent, VtkRanks(), known, self._progress)
+                return make_grid(options, spec, extent, VtkRanks(), known, self._progress, deadline)
 
             grid = self._output.fill(self, output, make)
             self._figures = {

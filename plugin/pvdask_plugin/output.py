@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +56,45 @@ def fill(output: vtkDataObject, pulled: Pulled) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What the last good output held, so that one after an error has the same arrays, with nothing in them.
+
+    What comes behind the source, a colour or a filter of an array, then finds it, and goes on once there are rows again.
+
+    Parameters
+    ----------
+    place : tuple
+        Where it was from; an output from elsewhere may have other arrays.
+    specs : tuple of ColumnSpec
+        The arrays, the same on every rank.
+    point_dtype : numpy.dtype
+        Type of the points.
+    """
+
+    place: tuple[Any, ...] = ()
+    specs: tuple[ColumnSpec, ...] = ()
+    point_dtype: Any = "f4"
+
+    def put_empty(self, output: vtkDataObject, place: tuple[Any, ...]) -> None:
+        """Put empty arrays into an output.
+
+        Parameters
+        ----------
+        output : vtkDataObject
+            Empty; stays as it is where it is neither points nor a table, or is from another place.
+        place : tuple
+            Where it is from.
+        """
+        columns = [np.empty(0, spec.dtype) for spec in self.specs]
+        if place != self.place:
+            return
+        if output.IsA("vtkTable"):
+            fill_table(output, columns, self.specs)
+        elif output.IsA("vtkPolyData"):
+            fill_poly_data(output, np.empty((0, 3), self.point_dtype), columns, self.specs)
+
+
 def tell(output: vtkDataObject, pulled: Pulled, rank: int) -> None:
     """Add what the pull did to the output, where the Information panel shows it.
 
@@ -72,7 +112,9 @@ def tell(output: vtkDataObject, pulled: Pulled, rank: int) -> None:
     output.GetFieldData().AddArray(string_array(LAST_PULL_ARRAY, [pulled.details()] if rank == 0 else []))
 
 
-def list_columns(selection: vtkDataArraySelection, offered: dict[str, bool], known: set[str]) -> set[str]:
+def list_columns(
+    selection: vtkDataArraySelection, offered: dict[str, bool], known: set[str], is_same: bool = False
+) -> set[str]:
     """Make the list of columns match a dataset, see `pvdask.choices.match_columns`.
 
     Parameters
@@ -83,6 +125,9 @@ def list_columns(selection: vtkDataArraySelection, offered: dict[str, bool], kno
         The dataset's columns, and whether each is on by default.
     known : set of str
         What this returned the last time.
+    is_same : bool, optional
+        Whether the dataset is that of the last time, published again: a ticked column that it has no more stays then, for the
+        pull to tell it.
 
     Returns
     -------
@@ -91,7 +136,8 @@ def list_columns(selection: vtkDataArraySelection, offered: dict[str, bool], kno
     """
     present = [selection.GetArrayName(index) for index in range(selection.GetNumberOfArrays())]
     ticked = {name: bool(selection.ArrayIsEnabled(name)) for name in present}
-    matched = match_columns(offered, ticked, known)
+    gone = {name: True for name, is_on in ticked.items() if is_same and is_on and name not in offered}
+    matched = {**match_columns(offered, ticked, known), **gone}
     for name in ticked.keys() - matched.keys():
         selection.RemoveArrayByName(name)
     for name, is_on in matched.items():

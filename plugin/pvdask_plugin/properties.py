@@ -92,8 +92,15 @@ class ClusterProperties(Properties):
         return SourceOptions.from_properties({**self._properties, "FileNames": files}).connection
 
 
+LOOKED_AT = ("SchedulerFile", "SchedulerAddress", "Dataset", "FileNames", "TimeColumn")
+"""Properties that decide what there is to choose from."""
+
+
 class SourceProperties(ClusterProperties):
     """Mixed into the source: setters that ParaView calls; `pvdask.options.SourceOptions` knows what they mean."""
+
+    def _place(self) -> tuple[Any, ...]:
+        return tuple(map(self._properties.get, LOOKED_AT))
 
     def SetXColumn(self, value: str | None) -> None:
         """Column of x; empty to guess."""
@@ -142,3 +149,23 @@ class SourceProperties(ClusterProperties):
     def SetCacheLimit(self, value: int) -> None:
         """Megabytes of columns that a rank keeps for when they are shown again."""
         self._set("CacheLimit", value)
+
+    def GetTotalRows(self) -> int:
+        """Rows of the whole DataFrame."""
+        return self._figures.get("total_rows", 0)
+
+    def GetPulledRows(self) -> int:
+        """Points on all ranks."""
+        return self._figures.get("rows", 0)
+
+    def GetDroppedRows(self) -> int:
+        """Rows left out since their position is not finite."""
+        return self._figures.get("dropped_rows", 0)
+
+    def GetBytesReceived(self) -> int:
+        """Payload that all ranks received."""
+        return self._figures.get("bytes_received", 0)
+
+    def GetBytesCopied(self) -> int:
+        """Payload that ranks copied after they received it."""
+        return self._figures.get("bytes_copied", 0)

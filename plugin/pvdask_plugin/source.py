@@ -20,18 +20,17 @@ from pvdask.errors import PvdaskError
 from pvdask.options import SourceOptions
 from pvdask.ranks import AgreedError, agree, describe
 from pvdask.timesteps import nearest_step
+from pvdask.updates import Update
 from pvdask_plugin.live import Watch
 from pvdask_plugin.messages import show_error
-from pvdask_plugin.output import add_radius, extent, fill, list_columns, tell
+from pvdask_plugin.output import Kept, add_radius, extent, fill, list_columns, tell
 from pvdask_plugin.properties import SourceProperties
 from pvdask_plugin.vtk_ranks import VtkRanks, hold_collection
 
 if TYPE_CHECKING:
     from pvdask.pull import Pulled
 
-
-LOOKED_AT = ("SchedulerFile", "SchedulerAddress", "Dataset", "FileNames", "TimeColumn")
-"""Properties that decide what there is to choose from."""
+UPDATE_TIME_STEP = vtkStreamingDemandDrivenPipeline.UPDATE_TIME_STEP()
 
 
 class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
@@ -55,6 +54,8 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         self._watch = Watch()
         self._reports: list[dict[str, Any]] = []
         self._labels: dict[str, list[str]] = {}
+        self._update = Update()
+        self._last = Kept()
 
     def SetLiveUpdates(self, value: int) -> None:
         """Whether a dataset that is published again is noticed and pulled."""
@@ -106,26 +107,6 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         """Columns whose values can be time steps, none first."""
         return self._catalogue.time_choices() if self._catalogue else []
 
-    def GetTotalRows(self) -> int:
-        """Rows of the whole DataFrame."""
-        return self._figures.get("total_rows", 0)
-
-    def GetPulledRows(self) -> int:
-        """Points on all ranks."""
-        return self._figures.get("rows", 0)
-
-    def GetDroppedRows(self) -> int:
-        """Rows left out since their position is not finite."""
-        return self._figures.get("dropped_rows", 0)
-
-    def GetBytesReceived(self) -> int:
-        """Payload that all ranks received."""
-        return self._figures.get("bytes_received", 0)
-
-    def GetBytesCopied(self) -> int:
-        """Payload that ranks copied after they received it."""
-        return self._figures.get("bytes_copied", 0)
-
     def GetTransferPath(self) -> str:
         """The way the payload took."""
         return "; ".join(dict.fromkeys(str(report["path"]) for report in self._reports))
@@ -164,11 +145,11 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         # Without this, VTK's pipeline runs RequestData on rank 0 alone, and the collective calls there wait for ever.
         outInfo.GetInformationObject(0).Set(vtkAlgorithm.CAN_HANDLE_PIECE_REQUEST(), 1)
         # The properties are the same on all ranks, so all look around or none does.
-        key = tuple(map(self._properties.get, LOOKED_AT))
+        key = self._place()
         if self._looked_at != key:
-            self._looked_at = key
             hold_collection()  # a script may have let it go again
-            self._look_around()
+            # Where it failed, the next update looks again: the cluster may be there by then, with nothing set anew.
+            self._looked_at = key if self._look_around() else None
         self._tell_steps(outInfo.GetInformationObject(0))
         return 1
 
@@ -176,6 +157,8 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         """Pull this rank's share; on an error on any rank, an empty output on all."""
         output = vtkDataObject.GetData(outInfo)
         hold_collection()
+        if self._is_told(outInfo.GetInformationObject(0), output):
+            return 1
         # An exception here would leave ParaView with a partial picture and exit status 0, so it is told in its place.
         try:
             pulled = self._pull_together(self._step(outInfo.GetInformationObject(0), output))
@@ -183,6 +166,7 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
                 add_radius(output, agree(VtkRanks(), fill(output, pulled), extent(output)))
                 sizes["rows"] = len(pulled.points)
             tell(output, pulled, VtkRanks().rank)
+            self._last = Kept(self._place(), pulled.specs, pulled.points.dtype)
             self._tell(pulled)
         except Exception as error:
             self._fail(error, output)
@@ -193,7 +177,8 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         options = replace(self._agreed_options(), time=time)
         from pvdask.pull import pull
 
-        return pull(options, VtkRanks(), self._cache, self._progress)
+        deadline = self._update.go_on(options.connection.timeout_s, VtkRanks())
+        return pull(options, VtkRanks(), self._cache, self._progress, deadline)
 
     def _agreed_options(self) -> SourceOptions:
         """The options; what one rank alone meets here, such as a missing package, fails all, or they would wait for it."""
@@ -232,12 +217,12 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
             raise AgreedError(self._steps_error)
         if not self._steps:  # where no row has a time, none is shown
             return math.nan if self._is_timed else None
-        key = vtkStreamingDemandDrivenPipeline.UPDATE_TIME_STEP()
+        key = UPDATE_TIME_STEP
         step = nearest_step(self._steps, information.Get(key) if information.Has(key) else self._steps[0])
         output.GetInformation().Set(vtkDataObject.DATA_TIME_STEP(), step)
         return step
 
-    def _look_around(self) -> None:
+    def _look_around(self) -> bool:
         """Fill the drop-downs; an error is left for RequestData, which meets it again, to tell."""
         self._catalogue = None
         self._choices.forget()
@@ -245,24 +230,29 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         try:
             options = self._agreed_options()
             if not (options.files or options.connection.scheduler_file or options.connection.scheduler_address):
-                return
+                return True
             from pvdask.catalogue import look_around
             from pvdask.timesteps import time_steps
 
-            found = self._catalogue = look_around(options.connection, options.dataset, VtkRanks(), options.files)
+            deadline = self._update.begin(options.connection.timeout_s)
+            found = look_around(options.connection, options.dataset, VtkRanks(), options.files, deadline)
+            self._catalogue = found
             place = (options.connection.scheduler_file, options.connection.scheduler_address, options.files)
-            self._choices.look(found, (*place, found.dataset), self._properties)
+            is_same = self._choices.look(found, (*place, found.dataset), self._properties)
         except PvdaskError as error:
             self._status = f"Error: {error}"
-            return
+            self._update.looked(describe(error))
+            return False
         options = self._options()
         try:
-            self._steps = time_steps(options, VtkRanks()) if options.time_column else ()
+            self._steps = time_steps(options, VtkRanks(), deadline) if options.time_column else ()
         except PvdaskError as error:
             self._steps_error = describe(error)
+        self._update.looked()
         self._is_timed = bool(options.time_column)
         if offered := dict(found.offered()):
-            self._offered = list_columns(self._selection, offered, self._offered)
+            self._offered = list_columns(self._selection, offered, self._offered, is_same)
+        return True
 
     def _position_info(self, axis: int) -> list[str]:
         return self._catalogue.position_choices(axis) if self._catalogue else []
@@ -276,7 +266,22 @@ class DaskDataFrameSource(SourceProperties, VTKPythonAlgorithmBase):
         self._figures = {"failed": 1}
         self._reports = []
         output.Initialize()
+        self._last.put_empty(output, self._place())
+        self._update.failed()
         show_error(describe(error), VtkRanks().rank)
+
+    def _is_told(self, information: Any, output: vtkDataObject) -> bool:
+        """Whether this is asked for again, after an error, with nothing set anew: then that is not met and told again.
+
+        What comes behind asks more than once: a Histogram (ParaView 5.11), or each of several views.
+        """
+        key = UPDATE_TIME_STEP
+        time = information.Get(key) if information.Has(key) else None
+        is_told = self._update.is_told((self.GetMTime(), time), VtkRanks())
+        if is_told:
+            output.Initialize()
+            self._last.put_empty(output, self._place())
+        return is_told
 
     def _tell(self, pulled: Pulled) -> None:
         self._reports = list(pulled.reports)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pvdask.cluster import Cluster
 from pvdask.connection import Connection
 from pvdask.errors import DatasetError
+from pvdask.loop import Deadline
 from pvdask.options import NO_COLUMN
 from pvdask.positions import best_first, guess_positions
 from pvdask.ranks import RankGroup, describe, share
@@ -87,7 +88,13 @@ class Catalogue:
         return [name for name, kind in self.columns if kind in ("number", "boolean", "decimal")]
 
 
-def look_around(connection: Connection, dataset: str, ranks: RankGroup, files: Sequence[str] = ()) -> Catalogue:
+def look_around(
+    connection: Connection,
+    dataset: str,
+    ranks: RankGroup,
+    files: Sequence[str] = (),
+    deadline: Deadline | None = None,
+) -> Catalogue:
     """Find out what is published, and the columns of one dataset.
 
     Parameters
@@ -100,6 +107,8 @@ def look_around(connection: Connection, dataset: str, ranks: RankGroup, files: S
         All ranks call this; rank 0 alone asks.
     files : sequence of str, optional
         Files to look at in place of a published dataset; no cluster is asked then.
+    deadline : Deadline, optional
+        By when to be done; by default the connection's timeout from now.
 
     Returns
     -------
@@ -114,7 +123,7 @@ def look_around(connection: Connection, dataset: str, ranks: RankGroup, files: S
     payload, error = None, None
     if ranks.rank == 0:
         try:
-            payload = json.dumps(_look_into(files) if files else _look_around(connection, dataset)).encode()
+            payload = json.dumps(_look_into(files) if files else _look_around(connection, dataset, deadline)).encode()
         except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
             error = describe(caught)
     datasets, name, columns = json.loads(share(ranks, payload, error))
@@ -128,10 +137,12 @@ def _look_into(files: Sequence[str]) -> tuple[list[str], str, list[tuple[str, st
     return [], "", [(info.name, info.kind) for info in column_infos(open_files(files)._meta)]
 
 
-def _look_around(connection: Connection, dataset: str) -> tuple[list[str], str, list[tuple[str, str]]]:
+def _look_around(
+    connection: Connection, dataset: str, deadline: Deadline | None
+) -> tuple[list[str], str, list[tuple[str, str]]]:
     from pvdask.dtypes import column_infos
 
-    with Cluster(connection) as cluster:
+    with Cluster(connection, deadline) as cluster:
         datasets = cluster.datasets()
         name = dataset or (datasets[0] if datasets else "")
         if name not in datasets:

@@ -32,7 +32,7 @@ class Choices:
         self._catalogue = None
         self._leftovers = {}
 
-    def look(self, catalogue: Catalogue, place: Any, properties: Mapping[str, Any]) -> None:
+    def look(self, catalogue: Catalogue, place: Any, properties: Mapping[str, Any]) -> bool:
         """Take in what there is.
 
         Parameters
@@ -43,16 +43,23 @@ class Choices:
             Where: connection, dataset, files.
         properties : mapping of str to object
             What is set now, by the names in the XML.
+
+        Returns
+        -------
+        bool
+            Whether this is where was looked before.
         """
         self._catalogue = catalogue
         columns = {name for name, _ in catalogue.columns}
+        is_same = bool(place == self._place)
         if not columns:
-            return
+            return is_same
         # In the same dataset a column that is there no more is an error to tell: someone took it away.
-        if place != self._place:
+        if not is_same:
             named = {name: properties.get(name) or NO_COLUMN for name in _COLUMNS}
             self._leftovers = {name: column for name, column in named.items() if column in self._columns - columns}
         self._columns, self._place = columns, place
+        return is_same
 
     def settle(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         """Put names in place of what is empty or left over.

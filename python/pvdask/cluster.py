@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -225,16 +226,31 @@ class Cluster(SchedulerClient):
             return await future
         except (ValueError, TypeError, KeyError, ArithmeticError, MemoryError) as error:
             raise ClusterError(f"A worker failed while {doing}: {first_line(error)}.") from error
-        except asyncio.CancelledError as error:
-            raise ClusterError(
-                f"The scheduler at {self.address} dropped the work while {doing}; was it restarted? Refresh to try again."
-            ) from error
         except (OSError, asyncio.TimeoutError):
             raise
-        except Exception as error:  # a task can raise anything at all, from any library
+        except (asyncio.CancelledError, concurrent.futures.CancelledError) as error:
+            raise ClusterError(self._why_cancelled(error, doing)) from error
+        except Exception as error:
+            if type(error).__name__ == "KilledWorker":  # its import would come before a connection is there
+                raise ClusterError(
+                    f"A partition ended each worker that made it, which was seen while {doing}: it takes more memory than a worker "
+                    "has, or crashes a library. See the workers' logs, then publish it otherwise, in smaller partitions perhaps."
+                ) from error
+            # a task can raise anything at all, from any library
             raise ClusterError(
                 f"A worker failed while {doing}: {type(error).__name__}: {first_line(error)}."
             ) from error
+
+    def _why_cancelled(self, error: BaseException, doing: str) -> str:
+        """Say why the scheduler gave the work up; `error` is distributed's own, with a reason, or asyncio's."""
+        if getattr(error, "reason", "") == "lost dependencies":
+            return (
+                f"Data of this dataset are lost, which was seen while {doing}: their worker is gone, and no task can make them "
+                "again, since they were scattered. Publish the dataset again, from files or from tasks."
+            )
+        return (
+            f"The scheduler at {self.address} dropped the work while {doing}; was it restarted? Refresh to try again."
+        )
 
     async def _who_has(self, keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
         found = await self._client.scheduler.who_has(keys=list(keys))

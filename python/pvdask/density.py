@@ -105,6 +105,7 @@ def make_grid(
     ranks: RankGroup,
     known: Known | None = None,
     on_progress: Callable[[float], None] | None = None,
+    deadline: Deadline | None = None,
 ) -> Grid:
     """Bin a frame, and bring each rank its box.
 
@@ -122,6 +123,8 @@ def make_grid(
         Bounds that were found before, kept from call to call.
     on_progress : callable, optional
         Called with the share, 0 to 1, of this rank's bytes that has come.
+    deadline : Deadline, optional
+        By when to be done; by default the options' timeout from now.
 
     Returns
     -------
@@ -142,7 +145,8 @@ def make_grid(
 
         plan, arrays = bin_on_ranks(options, spec, boxes, ranks)
     else:
-        plan, arrays = _bin_on_cluster(options, spec, boxes, ranks, known, on_progress)
+        deadline = deadline or Deadline(options.connection.timeout_s)
+        plan, arrays = _bin_on_cluster(options, spec, boxes, ranks, known, on_progress, deadline)
         remember_scheduler(plan.plan.scheduler)
     box = boxes[ranks.rank]
     origin = Origin(
@@ -181,8 +185,8 @@ def _bin_on_cluster(
     ranks: RankGroup,
     known: Known,
     on_progress: Callable[[float], None] | None,
+    deadline: Deadline,
 ) -> tuple[GridPlan, list[Array]]:
-    deadline = Deadline(options.connection.timeout_s)
     cluster = GridCluster(options.connection, deadline) if ranks.rank == 0 else None
     payload, error, arrays = None, None, []
     try:

@@ -75,13 +75,13 @@ class DeadlineError(ClusterError):
         What was being waited for, as a clause: ``"connecting to tcp://127.0.0.1:8786"``.
     timeout_s : float
         The time that was given, in seconds.
+    reason : str, optional
+        Why, and what to do, where that is known: whole sentences.
     """
 
-    def __init__(self, step: str, timeout_s: float) -> None:
-        super().__init__(
-            f"Timeout of {timeout_s:g} s ended while {step}. See that the cluster is up and not overloaded, "
-            "or give it more time (Timeout)."
-        )
+    def __init__(self, step: str, timeout_s: float, reason: str = "") -> None:
+        advice = "See that the cluster is up and not overloaded, or give it more time (Timeout)."
+        super().__init__(f"Timeout of {timeout_s:g} s ended while {step}. {reason or advice}")
         self.step = step
         self.timeout_s = timeout_s
 

@@ -17,8 +17,8 @@ T = TypeVar("T")
 TICK_S = 0.1
 """Seconds between two looks at the progress."""
 
-JOIN_S = 2.0
-"""Seconds to wait for the thread to end before it is left to itself; it is a daemon."""
+JOIN_S = 0.4
+"""Seconds to wait for the thread to end before it is left to itself; it is a daemon. They come on top of a deadline."""
 
 
 class Deadline:
@@ -59,6 +59,21 @@ class LoopThread:
         self._loop.run_forever()
         self._loop.close()
 
+    def start(self, work: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
+        """Begin the work, and do not wait for it.
+
+        Parameters
+        ----------
+        work : callable
+            Makes the coroutine.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            What it is going to give; cancelled when this context is left, at the latest.
+        """
+        return asyncio.run_coroutine_threadsafe(work(), self._loop)
+
     def run(
         self,
         work: Callable[[], Coroutine[Any, Any, T]],
@@ -89,7 +104,7 @@ class LoopThread:
         DeadlineError
             Where the deadline passed first; the coroutine is then cancelled.
         """
-        future = asyncio.run_coroutine_threadsafe(work(), self._loop)
+        future = self.start(work)
         try:
             while True:
                 try:

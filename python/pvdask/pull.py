@@ -16,7 +16,7 @@ from pvdask.origin import Origin, remember_scheduler
 from pvdask.plan import ColumnSpec, Plan
 from pvdask.ranks import RankGroup, agree, describe, share
 from pvdask.tls import TLSFiles
-from pvdask.transfer import Received, fetch
+from pvdask.transfer import BY_WAY_OF_SCHEDULER, Received, fetch
 
 SHARE_OF_MAKING = 0.5
 """Of the progress that is shown: the workers make the arrays in it, and the ranks fetch them in the rest."""
@@ -86,9 +86,10 @@ class Pulled:
         """
         figures = self.figures()
         dropped = f", {figures['dropped_rows']:,} dropped (no finite position)" if figures["dropped_rows"] else ""
+        detour = f"; {self.paths()}" if BY_WAY_OF_SCHEDULER in self.paths() else ""
         return (
             f"{figures['rows']:,} of {figures['total_rows']:,} rows on {len(self.reports)} rank(s){dropped}; "
-            f"{figures['bytes_received'] / 1e6:,.1f} MB received"
+            f"{figures['bytes_received'] / 1e6:,.1f} MB received{detour}"
         )
 
     def details(self) -> str:
@@ -100,12 +101,21 @@ class Pulled:
             Rows, those left out, bytes and the way they took.
         """
         figures = self.figures()
-        paths = "; ".join(dict.fromkeys(str(report["path"]) for report in self.reports))
         return (
             f"{figures['rows']:,} of {figures['total_rows']:,} rows on {len(self.reports)} rank(s), "
             f"{figures['dropped_rows']:,} dropped; {figures['bytes_received']:,} bytes received, "
-            f"{figures['bytes_copied']:,} copied; {paths}"
+            f"{figures['bytes_copied']:,} copied; {self.paths()}"
         )
+
+    def paths(self) -> str:
+        """The ways that the blocks took.
+
+        Returns
+        -------
+        str
+            Each once, over all ranks.
+        """
+        return "; ".join(dict.fromkeys(str(report["path"]) for report in self.reports))
 
 
 def pull(
@@ -113,6 +123,7 @@ def pull(
     ranks: RankGroup,
     cache: ColumnCache | None = None,
     on_progress: Callable[[float], None] | None = None,
+    deadline: Deadline | None = None,
 ) -> Pulled:
     """Bring each rank its share of the DataFrame.
 
@@ -126,6 +137,8 @@ def pull(
         What this rank has from earlier pulls; it is brought up to date.
     on_progress : callable, optional
         Called with the share, 0 to 1, of this rank's bytes that has come.
+    deadline : Deadline, optional
+        By when to be done; by default the options' timeout from now.
 
     Returns
     -------
@@ -139,14 +152,18 @@ def pull(
     """
     cache = ColumnCache() if cache is None else cache
     try:
-        return _pull(options, ranks, cache, on_progress)
+        return _pull(options, ranks, cache, on_progress, deadline or Deadline(options.connection.timeout_s))
     except BaseException:
         cache.clear()
         raise
 
 
 def _pull(
-    options: SourceOptions, ranks: RankGroup, cache: ColumnCache, on_progress: Callable[[float], None] | None
+    options: SourceOptions,
+    ranks: RankGroup,
+    cache: ColumnCache,
+    on_progress: Callable[[float], None] | None,
+    deadline: Deadline,
 ) -> Pulled:
     names = options.array_names
     states = agree(ranks, None, {"cache": cache.state()})
@@ -159,7 +176,6 @@ def _pull(
         return _pulled(cache, names, reports)
     if options.is_embedded:
         return _pull_embedded(options, ranks, cache, names)
-    deadline = Deadline(options.connection.timeout_s)
     with _planner(options, ranks, deadline) as cluster:
         if cluster is not None and on_progress is not None:
             cluster.on_tick = lambda: on_progress(SHARE_OF_MAKING * cluster.share_made())

@@ -53,6 +53,8 @@ class RenderJob:
         Texts ``PROXY.PROPERTY=VALUE``: properties of the state's proxies, set before anything is drawn.
     animation : Animation, optional
         Frames to draw in place of one picture; the output is then a film, or a pattern of pictures.
+    keep_going : bool
+        Whether a picture is made although a source failed, with nothing of that one in it.
     """
 
     state: Path
@@ -66,6 +68,7 @@ class RenderJob:
     fit_radius: bool = False
     settings: tuple[str, ...] = ()
     animation: Animation | None = None
+    keep_going: bool = False
 
     def check(self) -> None:
         """See that the files are there before anything is started.
@@ -130,7 +133,8 @@ def render(
     Returns
     -------
     dict
-        ``seconds``, under ``sources`` what each Dask source of the state pulled, rank by rank, and the files ``written``.
+        ``seconds``, under ``sources`` what each Dask source of the state pulled, rank by rank, with its ``error`` if it failed
+        and the job keeps going, and the files ``written``.
 
     Raises
     ------
@@ -168,6 +172,7 @@ def _content(job: RenderJob, report: Path, frames: Path) -> dict[str, Any]:
         "color_by": job.color_by,
         "frame_data": job.frame_data,
         "fit_radius": job.fit_radius,
+        "keep_going": job.keep_going,
         "report": str(report),
     }
 

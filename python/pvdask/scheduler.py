@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
 from pvdask.connection import Connection
+from pvdask.diagnosis import Identity, Watch
 from pvdask.errors import ClusterError, DeadlineError, PvdaskError
 from pvdask.loop import Deadline, LoopThread
 from pvdask.tls import explain
 
 CLOSE_S = 2.0
-"""Seconds that a client may take to say goodbye, on top of a deadline that has passed."""
+"""Seconds that a client may take to say goodbye."""
+
+LATE_CLOSE_S = 0.2
+"""Those that it may take where the deadline has passed already."""
 
 Self = TypeVar("Self", bound="SchedulerClient")
 
@@ -46,6 +51,7 @@ class SchedulerClient:
         self._held: list[Any] = []
         self._client: Any = None
         self._loop: LoopThread | None = None
+        self._watch = Watch(self.deadline, self._ask_identity)
 
     def __enter__(self: Self) -> Self:
         self.address = self.connection.address()
@@ -69,7 +75,9 @@ class SchedulerClient:
                 f"There is no connection to a scheduler while {step}; enter the Cluster's context first."
             )
         try:
-            return self._loop.run(work, self.deadline, step, self.on_tick)
+            return self._loop.run(work, self.deadline, step, self._tick)
+        except DeadlineError as error:
+            raise DeadlineError(error.step, error.timeout_s, self._watch.reason(self.address)) from None
         except PvdaskError:
             raise
         except (OSError, asyncio.TimeoutError, asyncio.CancelledError, concurrent.futures.CancelledError) as error:
@@ -77,6 +85,21 @@ class SchedulerClient:
                 f"The scheduler at {self.address} was lost while {step} ({error or type(error).__name__}); see that the "
                 "cluster is up, then Refresh."
             ) from error
+
+    def _tick(self) -> None:
+        self._watch.look()
+        if self.on_tick is not None:
+            self.on_tick()
+
+    def _ask_identity(self) -> concurrent.futures.Future[Identity]:
+        assert self._loop is not None
+        return self._loop.start(self._identity)
+
+    async def _identity(self) -> Identity:
+        if self._client is None:
+            raise ClusterError("There is no connection yet.")
+        answer: Identity = await self._client.scheduler.identity()
+        return answer
 
     async def _connect(self) -> None:
         from distributed import Client
@@ -87,7 +110,8 @@ class SchedulerClient:
                 self.address,
                 asynchronous=True,
                 set_as_default=False,
-                direct_to_workers=True,
+                # What it gathers is small, and need not wait where a firewall keeps a worker out of this host's reach.
+                direct_to_workers=False,
                 timeout=self.deadline.remaining_s(),
                 security=self.connection.tls.security(),
                 name="pvdask",
@@ -138,9 +162,11 @@ class SchedulerClient:
         except (OSError, OverflowError) as error:  # the latter for a port that there cannot be
             if (reason := explain(error)) is not None:
                 raise ClusterError(f"No connection to the scheduler at {self.address}: {reason}.") from None
+            errno = getattr(error, "errno", None)
+            said = os.strerror(errno) if errno else str(error)  # asyncio's own words name the call
             raise ClusterError(
-                f"No scheduler answers at {self.address} ({getattr(error, 'strerror', None) or error}); start one with "
-                "`pvdask cluster`, or correct SchedulerFile or SchedulerAddress."
+                f"No scheduler answers at {self.address} ({said}); start one with `pvdask cluster`, or "
+                "correct SchedulerFile or SchedulerAddress."
             ) from None
         writer.close()
 
@@ -151,8 +177,9 @@ class SchedulerClient:
             return
         if self._client is not None:
             # A scheduler that does not answer any more frees what was ours by itself, once it misses this client.
-            with suppress(DeadlineError, OSError, asyncio.CancelledError):
-                loop.run(self._close, Deadline(CLOSE_S), "closing")
+            allowed_s = min(CLOSE_S, max(LATE_CLOSE_S, self.deadline.remaining_s()))
+            with suppress(DeadlineError, OSError, asyncio.CancelledError, concurrent.futures.CancelledError):
+                loop.run(self._close, Deadline(allowed_s), "closing")
         loop.__exit__(None, None, None)
 
     async def _close(self) -> None:

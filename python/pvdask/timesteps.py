@@ -8,11 +8,12 @@ from typing import Any
 
 from pvdask.cluster import Cluster
 from pvdask.errors import ColumnError
+from pvdask.loop import Deadline
 from pvdask.options import SourceOptions
 from pvdask.ranks import RankGroup, agree, describe, share
 
 
-def time_steps(options: SourceOptions, ranks: RankGroup) -> tuple[float, ...]:
+def time_steps(options: SourceOptions, ranks: RankGroup, deadline: Deadline | None = None) -> tuple[float, ...]:
     """Find the time steps.
 
     Parameters
@@ -21,6 +22,8 @@ def time_steps(options: SourceOptions, ranks: RankGroup) -> tuple[float, ...]:
         With a ``time_column``; the same on every rank.
     ranks : RankGroup
         All ranks call this together.
+    deadline : Deadline, optional
+        By when to be done; by default the connection's timeout from now.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def time_steps(options: SourceOptions, ranks: RankGroup) -> tuple[float, ...]:
     payload, error = None, None
     if ranks.rank == 0:
         try:
-            with Cluster(options.connection) as cluster:
+            with Cluster(options.connection, deadline) as cluster:
                 payload = json.dumps(_found(cluster, _frame(cluster, options), options)).encode()
         except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
             error = describe(caught)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pvdask.errors import ClusterError
+from pvdask.errors import CapacityError, ClusterError
 from pvdask.loop import Deadline, LoopThread
 from pvdask.plan import Part, Plan
 from pvdask.tls import TLSFiles
@@ -22,6 +22,12 @@ from pvdask.tls import TLSFiles
 CONCURRENT_PARTS = 3
 """Blocks on their way at a time: enough to keep several workers sending, few enough that little memory is held beside the
 arrays themselves."""
+
+CONNECT_S = 5.0
+"""Seconds that a worker has to accept a connection before its blocks are had by way of the scheduler; less where a pull has
+little time altogether."""
+
+BY_WAY_OF_SCHEDULER = "by way of the scheduler"
 
 RETRY_S = 0.1
 """Seconds between two questions for a block that is being made again."""
@@ -63,7 +69,7 @@ class Received:
             return "read by this rank"
         if not self.indirect_parts:
             return "direct from workers"
-        return f"{self.indirect_parts} of {self.n_parts} blocks by way of the scheduler"
+        return f"{self.indirect_parts} of {self.n_parts} blocks {BY_WAY_OF_SCHEDULER}"
 
 
 def fetch(
@@ -95,16 +101,37 @@ def fetch(
 
     Raises
     ------
+    CapacityError
+        Where there is no memory for it.
     ClusterError
         Where a block can be had from neither the workers nor the scheduler.
     DeadlineError
         Where the deadline passed first.
     """
     parts = plan.ranks[rank]
+    total = sum(part.n_bytes for part in parts) or 1
+    try:
+        return _fetch(plan, parts, total, deadline, on_progress, tls or TLSFiles())
+    except MemoryError as error:
+        raise CapacityError(
+            f"There is no memory for the {total / 1e9:,.3f} GB that this rank fetches; take fewer columns, a SampleFraction, a "
+            "Filter, or more hosts.",
+            total,
+            0,
+        ) from error
+
+
+def _fetch(
+    plan: Plan,
+    parts: tuple[Part, ...],
+    total: int,
+    deadline: Deadline,
+    on_progress: Callable[[float], None] | None,
+    tls: TLSFiles,
+) -> Received:
     received = Received(_allocate(plan, parts))
     if not parts:
         return received
-    total = sum(part.n_bytes for part in parts) or 1
 
     def tick() -> None:
         if on_progress is not None:
@@ -112,7 +139,10 @@ def fetch(
 
     with LoopThread() as loop:
         loop.run(
-            lambda: _fetch_all(plan, parts, received, tls or TLSFiles()), deadline, "fetching from the workers", tick
+            lambda: _fetch_all(plan, parts, received, tls, min(CONNECT_S, deadline.timeout_s / 4)),
+            deadline,
+            "fetching from the workers",
+            tick,
         )
     return received
 
@@ -124,17 +154,18 @@ def _allocate(plan: Plan, parts: tuple[Part, ...]) -> list[Array]:
     return [points, *(np.empty(n_rows, spec.dtype) for spec in plan.columns)]
 
 
-async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received, tls: TLSFiles) -> None:
-    async with _connections(tls) as rpc:
+async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received, tls: TLSFiles, connect_s: float) -> None:
+    async with _connections(tls, connect_s) as rpc:
         if len(parts) == 1:
-            _adopt(received, await _fetch_block(plan, parts[0], rpc, received))
+            _adopt(received, await _fetch_block(plan, parts[0], rpc, received, set()))
             return
         gate = asyncio.Semaphore(CONCURRENT_PARTS)
+        unreachable: set[str] = set()  # of all blocks together: one of them has waited for it
         first_rows = np.cumsum([0, *(part.n_rows for part in parts)])
 
         async def one(part: Part, first: int) -> None:
             async with gate:
-                _place(received, await _fetch_block(plan, part, rpc, received), part, first)
+                _place(received, await _fetch_block(plan, part, rpc, received, unreachable), part, first)
 
         tasks = [asyncio.ensure_future(one(part, int(row))) for part, row in zip(parts, first_rows, strict=False)]
         try:
@@ -145,48 +176,76 @@ async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received, tl
 
 
 @asynccontextmanager
-async def _connections(tls: TLSFiles) -> AsyncIterator[Any]:
+async def _connections(tls: TLSFiles, connect_s: float) -> AsyncIterator[Any]:
     from distributed.core import ConnectionPool
 
     arguments = tls.security().get_connection_args("client")
-    pool = await ConnectionPool(connection_args=arguments, deserialize=True)
+    pool = await ConnectionPool(connection_args=arguments, deserialize=True, timeout=connect_s)
     try:
         yield pool
     finally:
         await pool.close()
 
 
-async def _fetch_block(plan: Plan, part: Part, rpc: Any, received: Received) -> list[Array]:
+async def _fetch_block(plan: Plan, part: Part, rpc: Any, received: Received, unreachable: set[str]) -> list[Array]:
     """One block: from a worker; where it is lost, from wherever it is made again; at the last through the scheduler."""
-    from distributed.utils_comm import gather_from_workers
-
     addresses = set(part.addresses)
-    unreachable: set[str] = set()
     while True:
-        if addresses - unreachable:
-            data, _, failed, missing = await gather_from_workers({part.key: addresses - unreachable}, rpc=rpc)
-            if part.key in data:
-                return _checked(plan, part, data[part.key], received)
-            if failed:
-                raise ClusterError("A block of arrays came from a worker damaged; Refresh to try again.")
-            unreachable |= set(missing)
-        elif addresses:
-            received.indirect_parts += 1
-            return _checked(plan, part, await _through_scheduler(plan, part, rpc), received)
+        for address in addresses - unreachable:
+            if not await _is_reachable(address, rpc):
+                unreachable.add(address)
+                continue
+            block = await _from_worker(part, address, rpc)
+            if block is not None:
+                return _checked(plan, part, block, received)
+        try:
+            if addresses and addresses <= unreachable:
+                block = await _through_scheduler(plan, part, rpc)
+                if block is not None:
+                    received.indirect_parts += 1
+                    return _checked(plan, part, block, received)
+            await asyncio.sleep(RETRY_S)
+            addresses = set((await rpc(plan.scheduler).who_has(keys=[part.key])).get(part.key, ()))
+        except OSError as error:
+            raise ClusterError(
+                f"The scheduler at {plan.scheduler} was lost while fetching from the workers; see that the cluster is up, "
+                "then Refresh."
+            ) from error
+
+
+async def _is_reachable(address: str, rpc: Any) -> bool:
+    """Whether a worker accepts a connection, which then is ready in the pool."""
+    try:
+        # The pool's own timeout does not count the handshake, which a worker behind some firewalls never answers
+        # (distributed 2026.8).
+        rpc.reuse(address, await asyncio.wait_for(rpc.connect(address), rpc.timeout))
+    except (OSError, asyncio.TimeoutError):
+        return False
+    return True
+
+
+async def _from_worker(part: Part, address: str, rpc: Any) -> Any:
+    """A block from one worker; None where it has it no more, or is lost meanwhile."""
+    from distributed.worker import get_data_from_worker
+
+    while True:
+        try:
+            response = await get_data_from_worker(rpc, [part.key], address)
+        except OSError:
+            return None
+        if response["status"] != "busy":  # it sends to as many others as it may
+            return response["data"].get(part.key)
         await asyncio.sleep(RETRY_S)
-        scheduler = rpc(plan.scheduler)
-        addresses = set((await scheduler.who_has(keys=[part.key])).get(part.key, ()))
 
 
 async def _through_scheduler(plan: Plan, part: Part, rpc: Any) -> Any:
+    """A block by way of the scheduler; None where it cannot reach the worker either."""
     from distributed.protocol import deserialize
     from distributed.protocol.serialize import Serialized
 
     response = await rpc(plan.scheduler).gather(keys=[part.key])
     if response["status"] != "OK":
-        raise ClusterError(
-            f"Partition {part.partition} is lost: neither its worker nor the scheduler can send it. Refresh to try again."
-        )
+        return None
     block = response["data"][part.key]
     return deserialize(block.header, block.frames) if isinstance(block, Serialized) else block
 

@@ -70,6 +70,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=positive_seconds, default=3600.0, metavar="S", help="seconds it may take (3600)"
     )
+    parser.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="make the picture although a source failed, without what it would show, and say so (default: no picture)",
+    )
     add_tls(parser)
 
 
@@ -101,6 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
         overrides_of(arguments),
         settings=tuple(arguments.settings),
         animation=animation_of(arguments),
+        keep_going=arguments.keep_going,
     )
     job.check()
     install = find_paraview()
@@ -196,6 +202,9 @@ def report(outcome: dict[str, Any]) -> None:
         What `pvdask.rendering.render` gave.
     """
     for name, source in outcome["sources"].items():
+        if "error" in source:
+            print(f"pvdask: warning: nothing of {name} is in the picture: {source['error']}", file=sys.stderr)
+            continue
         print(f"{name}: {source['status']}")
         for rank, share in enumerate(source["ranks"]):
             partitions = ", ".join(map(str, share["partitions"])) or "none"

@@ -3,7 +3,8 @@
 The job: ``state`` (.pvsm or .py), ``output`` (.png), ``size`` ([width, height] or null), ``camera`` (.pvcc or null),
 ``color_map`` (.json or null), ``color_by`` (column, "rank", or null), ``frame_data`` and ``fit_radius`` (whether the
 camera and the radius are made from the data), ``settings`` (texts ``PROXY.PROPERTY=VALUE``), ``animation`` (null, or ``frames``
-and ``orbit``; the output is then a folder for the frames), ``report`` (where to write what was pulled).
+and ``orbit``; the output is then a folder for the frames), ``keep_going`` (whether to draw although a source failed), ``report``
+(where to write what was pulled).
 """
 
 import json
@@ -41,7 +42,7 @@ def main(job_file):
         view = render_view(job["state"])
         settings.apply(job["settings"], view)
         select_column(sources, job["color_by"])
-        reports = update(sources)
+        reports = update(sources, keep_going=job["keep_going"])
         prefer_opaque_gaussian(view)
         if job["frame_data"]:
             frame_data(view)
@@ -142,14 +143,18 @@ def select_column(sources, column):
         source.SMProxy.UpdateVTKObjects()
 
 
-def update(sources, time=None):
-    """Pull, and stop at the first error: a picture with missing points must not be written."""
+def update(sources, time=None, keep_going=False):
+    """Pull, and stop at the first error, unless asked otherwise: a picture with missing points must not be written."""
     reports = {}
     for name, source in sources.items():
         source.UpdatePipeline() if time is None else source.UpdatePipeline(time)
         source.UpdatePropertyInformation()
         if source.GetPropertyValue("Failed"):
-            raise RenderError(str(source.GetPropertyValue("Status")).removeprefix("Error: "))
+            error = str(source.GetPropertyValue("Status")).removeprefix("Error: ")
+            if not keep_going:
+                raise RenderError(error)
+            reports[name] = {"error": error}
+            continue
         lines = listed(source.GetPropertyValue("RankReports"))
         figures = ("TotalRows", "PulledRows", "DroppedRows", "BytesReceived", "BytesCopied")
         reports[name] = {
@@ -206,7 +211,9 @@ def save(job, view, sources):
     """Write the picture, whole or not at all; or the frames of a film."""
     size = job["size"] or list(view.ViewSize)
     if job["animation"]:
-        animation.save_frames(job["animation"], job["output"], size, view, lambda time: update(sources, time))
+        animation.save_frames(
+            job["animation"], job["output"], size, view, lambda time: update(sources, time, job["keep_going"])
+        )
         return
     part = f"{job['output']}.part.png"
     simple.SaveScreenshot(part, view, ImageResolution=size)
