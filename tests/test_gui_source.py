@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ from pvdask.launch import ClusterHandle, ParaViewInstall
 pytestmark = pytest.mark.clientserver
 
 OTHER, GONE = "gui-4-other", "gui-5-gone"
+POLL_S = 1.0
+"""Of the XML's LiveSource; a question too early for the source waits for the next."""
+VCR = "main.findChild(QWidget, 'VCRToolbar')"
 
 
 @pytest.fixture(scope="module")
@@ -188,18 +192,86 @@ for number in range({int(seconds / 0.25)}):
     assert last_pull(gui).startswith(f"{4 * SLOW_PARTITIONS} of ")
 
 
+# ---- by itself, and in time
+
+
+def screen(gui: Gui, folder: Path) -> np.ndarray:
+    """The view as it is on the screen; nothing is drawn for it."""
+    path = folder / "screen.png"
+    gui.ask(
+        "view = next(w for w in main.findChildren(QWidget) if w.inherits('pqQVTKWidget') and w.isVisible())\n"
+        "corner = view.mapToGlobal(view.rect().topLeft())\n"
+        "shot = application.primaryScreen().grabWindow(0, corner.x(), corner.y(), view.width(), view.height())\n"
+        f"result = shot.save({str(path)!r})"
+    )
+    return read(path)
+
+
+def test_what_is_published_again_is_drawn_without_a_click(gui: Gui, on_cluster: ClusterHandle, tmp_path: Path) -> None:
+    publish_pieces(on_cluster, OTHER, cut_evenly(stars(), 2))
+    try:
+        add_source(gui, on_cluster.scheduler_file, OTHER)
+        gui.tick("LiveUpdates")
+        gui.apply()
+        assert "3,000 of 3,000 rows" in last_pull(gui)
+        time.sleep(2 * POLL_S)  # what is published now is known from the first question on
+        before = n_coloured(screen(gui, tmp_path))
+        assert before > 5000
+        publish_pieces(on_cluster, OTHER, cut_evenly(stars()[:300], 2))
+        published_at = time.monotonic()
+        while n_coloured(screen(gui, tmp_path)) > before / 2:
+            assert (
+                time.monotonic() - published_at < 2 * POLL_S + 2.0
+            )  # the next poll, and what the demand allows from there
+        assert last_pull(gui).startswith("300 of 300 rows on 2 rank(s)")
+        assert gui.ask("messages()") == []
+    finally:
+        unpublish(on_cluster, OTHER)
+
+
+def test_the_play_button_goes_through_the_time_steps(gui: Gui, on_cluster: ClusterHandle, tmp_path: Path) -> None:
+    steps = stars().assign(t=np.repeat([0.0, 5.0, 20.0], [2000, 900, 100]))
+    publish_pieces(on_cluster, OTHER, cut_evenly(steps.sample(frac=1, random_state=1), 3))
+    try:
+        add_source(gui, on_cluster.scheduler_file, OTHER)
+        gui.click("dock('propertiesDock').findChild(QWidget, 'AdvancedButton')")
+        gui.choose("TimeColumn", "t")
+        gui.click("dock('propertiesDock').findChild(QWidget, 'AdvancedButton')")
+        gui.apply()
+        assert last_pull(gui).startswith("2,000 of ")
+        drawn = [n_coloured(screen(gui, tmp_path))]
+        gui.ask(
+            "times = []; scene = simple.GetAnimationScene()\n"
+            "scene.SMProxy.AddObserver('PropertyModifiedEvent', lambda *_: times.append(scene.AnimationTime)); result = 1"
+        )
+        gui.click(f"{VCR}.widgetForAction(next(a for a in {VCR}.actions() if a.objectName() == 'actionVCRPlay'))")
+        gui.wait("scene.AnimationTime == 20.0")
+        assert list(dict.fromkeys(gui.ask("times")))[-2:] == [5.0, 20.0]
+        assert last_pull(gui).startswith("100 of ")
+        drawn.append(n_coloured(screen(gui, tmp_path)))
+        gui.click(
+            f"{VCR}.widgetForAction(next(a for a in {VCR}.actions() if a.objectName() == 'actionVCRPreviousFrame'))"
+        )
+        gui.wait("scene.AnimationTime == 5.0")
+        assert last_pull(gui).startswith("900 of ")
+        drawn.append(n_coloured(screen(gui, tmp_path)))
+        first, last, middle = drawn
+        assert first > middle + 2000 > last + 4000  # the legend is drawn at each step
+        assert gui.ask("messages()") == []
+    finally:
+        unpublish(on_cluster, OTHER)
+
+
 # ---- errors
 
 
 def assert_told_once(gui: Gui, *said: str) -> None:
-    (message,) = gui.wait("messages()")
+    messages = gui.wait("messages()")
+    assert len(messages) == 1, messages
+    (message,) = messages
     assert message.startswith("Dask: ")
     assert all(part in message for part in said), message
     assert "Traceback" not in message
-
-
-def clear_messages(gui: Gui) -> None:
-    gui.ask("[button.click() for button in dock('outputWidgetDock').findChildren(QWidget, 'clear')]; result = 1")
 
 
 def test_a_missing_scheduler_is_told_once_and_the_session_goes_on(

@@ -17,7 +17,7 @@ from pvdask.launch import ClusterHandle, ParaViewInstall, ServerHandle, Stack
 
 GAS, STARS, SLOW = "gui-1-gas", "gui-2-stars", "gui-3-slow"
 N_GAS, N_STARS = 200, 3000
-SLOW_PARTITIONS, SLOW_S = 10, 0.6
+SLOW_PARTITIONS, SLOW_S = 14, 0.8
 ID_START = 2**60 + 1
 """Odd ids above this are beyond what a float64 can hold."""
 
@@ -90,7 +90,7 @@ def start_anew(gui: Gui) -> None:
         "    if view.GetXMLName() != 'RenderView': simple.Delete(view)\n"
         "simple.SetActiveView(simple.GetViews()[0]); simple.GetActiveView().OrientationAxesVisibility = 0\n"
         "for name in ('findDataDock', 'colorMapEditorDock'): dock(name).close()\n"
-        "[button.click() for button in dock('outputWidgetDock').findChildren(QWidget) if button.objectName() == 'clear']\n"
+        "dock('outputWidgetDock').findChild(QWidget, 'clearButton').click()\n"
         "result = 1"
     )
 
