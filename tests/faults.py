@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -481,3 +482,28 @@ def disk_full(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     assert "No space left on device" in log, log[-2000:]
     cluster.kill("w0")
     cluster.mend_workers()
+
+
+OTHER_PACKAGES = Path(os.environ.get("PVDASK_OTHER_PACKAGES") or Path(sys.prefix) / "other-packages")
+"""What `./run` installs by constraints/other-worker.txt."""
+
+
+@fault("A worker has another NumPy, pandas and pyarrow than ParaView's side", WHOLE, TRY_AGAIN, survives=True)
+def other_packages(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
+    """Arrays travel, and no frames: so do lazy frames, whose functions are of the same Dask."""
+    assert OTHER_PACKAGES.is_dir(), "`./run setup` installs it"
+    cluster.kill("w0")
+    cluster.start_strange_worker("w0", OTHER_PACKAGES)
+    with connected(cluster) as client:  # type: ignore[arg-type]
+        versions = client.run(by_value(versions_of_packages))
+    assert len(set(versions.values())) == 2, versions
+    yield Apply({"Dataset": SLOW, "Timeout": 30.0})
+    cluster.kill("w0")
+    cluster.mend_workers()
+
+
+def versions_of_packages() -> tuple[str, ...]:
+    """What a worker has."""
+    import importlib
+
+    return tuple(importlib.import_module(name).__version__ for name in ("numpy", "pandas", "pyarrow"))

@@ -45,6 +45,7 @@ class FaultyCluster:
 
     def __init__(self, stack: Stack, folder: Path, **environment: str) -> None:
         self.folder = folder
+        self._stack = stack
         self.environment = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1", **environment}
         self.scheduler_file = folder / "scheduler.json"
         self.port = free_port()
@@ -104,6 +105,19 @@ class FaultyCluster:
 
     def start_worker(self, name: str, *, wait: bool = True, **further: Any) -> None:
         """Start a worker and wait until it has joined."""
+        self.workers[name] = self.fork("worker", self.worker_words(name), name, **further)
+        if wait:
+            self.wait_for_worker(name)
+
+    def start_strange_worker(self, name: str, packages: Path) -> None:
+        """Start a worker whose Python has other packages: by itself, as these are imported once a process."""
+        environment = {**os.environ, **self.environment, "PYTHONPATH": str(packages)}
+        program = [sys.executable, "-m", "distributed.cli.dask_worker", *self.worker_words(name)]
+        self.workers[name] = self._stack.start(program, env=environment, cwd=self.folder, name=name).pid
+        self.wait_for_worker(name)
+
+    def worker_words(self, name: str) -> list[str]:
+        """The options of a worker."""
         words = [
             self.address,
             "--no-nanny",
@@ -115,15 +129,16 @@ class FaultyCluster:
             "--memory-limit",
             "2GB",
         ]
-        words += ["--local-directory", str(self.folder), "--death-timeout", "20", *further.pop("words", [])]
-        if name in self.proxies:
-            words += ["--listen-address", f"tcp://127.0.0.1:{self.proxies[name].target}"]
-            words += ["--contact-address", f"tcp://127.0.0.1:{self.proxies[name].port}"]
-        else:
-            words += ["--host", "127.0.0.1"]
-        self.workers[name] = self.fork("worker", words, name, **further)
-        if wait:
-            wait_until(lambda: name in self.joined(), f"the worker {name} joins")
+        words += ["--local-directory", str(self.folder), "--death-timeout", "20"]
+        if name not in self.proxies:
+            return [*words, "--host", "127.0.0.1"]
+        proxy = self.proxies[name]
+        words += ["--listen-address", f"tcp://127.0.0.1:{proxy.target}"]
+        return [*words, "--contact-address", f"tcp://127.0.0.1:{proxy.port}"]
+
+    def wait_for_worker(self, name: str) -> None:
+        """Wait until a worker has joined."""
+        wait_until(lambda: name in self.joined(), f"the worker {name} joins")
 
     def joined(self) -> dict[str, str]:
         """Names of workers that the scheduler knows, and their states."""
@@ -138,6 +153,8 @@ class FaultyCluster:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             wait_until(lambda pid=pid: not is_running(pid), f"{name} is gone")
+        if "scheduler" not in names:
+            wait_until(lambda: not set(names) & set(self.joined()), "the scheduler misses them")
 
     def signal(self, number: int, *names: str) -> None:
         """Send a signal to workers, or to ``scheduler``."""

@@ -63,10 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit status: 0 for done, 1 for an error that was told, 130 after Ctrl-C. argparse exits with 2 by itself.
     """
-    namespace = parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # in a pipe, lines would come long after those of standard error
     try:
+        namespace = parser().parse_args(arguments)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(
+                line_buffering=True
+            )  # in a pipe, lines would come long after those of standard error
         use_tls(getattr(namespace, "tls", None))
         return int(namespace.command.run(namespace))
     except PvdaskError as error:
