@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from browsers import Visit, browser, served
 from clusters import cut_evenly, keep_package_from_workers, publish_pieces, unpublish
@@ -24,6 +25,8 @@ from pvdask.launch.markers import marked_processes
 pytestmark = pytest.mark.clientserver
 
 STARS, OTHER = "page-stars", "page-other"
+MARKUP = '<img src=x onerror="window.harmed = 1">'
+"""A column's name that somebody else chose."""
 WATCH_FRAMES = """() => {
   const view = window.pvdask.view, paint = view.onframe;
   window.sizes = [];
@@ -35,7 +38,9 @@ WATCH_FRAMES = """() => {
 def published(cluster: ClusterHandle) -> Iterator[ClusterHandle]:
     keep_package_from_workers(cluster)
     publish_pieces(cluster, STARS, cut_evenly(stars(), 2))
-    publish_pieces(cluster, OTHER, cut_evenly(stars()[:500].rename(columns={"heat": "warmth"}), 1))
+    other = stars()[:500].rename(columns={"heat": "warmth"})
+    other[MARKUP] = pd.Categorical(["<script>window.harmed = 2</script>", "\x1b[31m]]>&amp;"] * 250)
+    publish_pieces(cluster, OTHER, cut_evenly(other, 1))
     yield cluster
     unpublish(cluster, STARS, OTHER)
 
@@ -200,6 +205,18 @@ def test_another_dataset_other_columns_and_a_sample(visit: Visit) -> None:
         visit.page.keyboard.press("Tab")
     visit.page.wait_for_function("document.getElementById('busy').hidden")
     assert 100 < int(visit.text("rows").split()[0]) < 500
+
+
+def test_names_and_labels_are_text_and_never_markup(visit: Visit) -> None:
+    with visit.new_picture():
+        visit.page.select_option("#dataset", OTHER)
+    with visit.new_picture():
+        visit.page.select_option("#color", MARKUP)
+    assert visit.value("color") == MARKUP
+    visit.page.fill("#filter", f"`{MARKUP}` > 1")
+    visit.page.press("#filter", "Enter")
+    visit.page.wait_for_function("document.getElementById('filter-error').textContent")
+    assert visit.page.evaluate("window.harmed") is None
 
 
 def test_what_is_saved_can_be_loaded(visit: Visit, tmp_path: Path) -> None:
