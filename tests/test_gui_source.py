@@ -22,6 +22,7 @@ from gui.fixtures import (
     add_source,
     display,
     gui_on_server,
+    open_dataset,
     published,
     stars,
     start_anew,
@@ -141,7 +142,7 @@ def test_a_scheduler_file_that_is_opened_fills_the_drop_downs_and_pulls_nothing(
 
 
 def test_another_dataset_brings_its_own_columns(gui: Gui, on_cluster: ClusterHandle) -> None:
-    add_source(gui, on_cluster.scheduler_file, STARS)
+    open_dataset(gui, on_cluster.scheduler_file, STARS)
     assert [gui.ask(chosen(name)) for name in ("XColumn", "YColumn", "ZColumn")] == ["x", "y", "z"]
     assert gui.ask("sorted(simple.GetActiveSource().PointData.keys())") == ["plx", "source_id"]
     gui.choose("Dataset", GAS)
@@ -152,7 +153,7 @@ def test_another_dataset_brings_its_own_columns(gui: Gui, on_cluster: ClusterHan
 
 
 def test_refresh_lists_what_was_published_meanwhile_and_waits_for_apply(gui: Gui, on_cluster: ClusterHandle) -> None:
-    add_source(gui, on_cluster.scheduler_file, STARS)
+    open_dataset(gui, on_cluster.scheduler_file, STARS)
     publish_pieces(on_cluster, OTHER, cut_evenly(stars()[:50], 2))
     try:
         before = last_pull(gui)
@@ -168,7 +169,8 @@ def test_refresh_lists_what_was_published_meanwhile_and_waits_for_apply(gui: Gui
 
 
 def test_the_progress_bar_moves_while_partitions_are_made(gui: Gui, on_cluster: ClusterHandle, tmp_path: Path) -> None:
-    add_source(gui, on_cluster.scheduler_file, STARS)
+    gui.menu("File", "Open...")
+    gui.answer_file_dialog(on_cluster.scheduler_file)
     gui.choose("Dataset", SLOW)
     x, y, width, height = gui.ask(
         "bar = next(w for w in main.statusBar().findChildren(QWidget) if type(w).__name__ == 'QWidget' "
@@ -210,7 +212,7 @@ def screen(gui: Gui, folder: Path) -> np.ndarray:
 def test_what_is_published_again_is_drawn_without_a_click(gui: Gui, on_cluster: ClusterHandle, tmp_path: Path) -> None:
     publish_pieces(on_cluster, OTHER, cut_evenly(stars(), 2))
     try:
-        add_source(gui, on_cluster.scheduler_file, OTHER)
+        open_dataset(gui, on_cluster.scheduler_file, OTHER)
         gui.tick("LiveUpdates")
         gui.apply()
         assert "3,000 of 3,000 rows" in last_pull(gui)
@@ -233,7 +235,7 @@ def test_the_play_button_goes_through_the_time_steps(gui: Gui, on_cluster: Clust
     steps = stars().assign(t=np.repeat([0.0, 5.0, 20.0], [2000, 900, 100]))
     publish_pieces(on_cluster, OTHER, cut_evenly(steps.sample(frac=1, random_state=1), 3))
     try:
-        add_source(gui, on_cluster.scheduler_file, OTHER)
+        open_dataset(gui, on_cluster.scheduler_file, OTHER)
         gui.click("dock('propertiesDock').findChild(QWidget, 'AdvancedButton')")
         gui.choose("TimeColumn", "t")
         gui.click("dock('propertiesDock').findChild(QWidget, 'AdvancedButton')")

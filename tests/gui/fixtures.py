@@ -88,7 +88,7 @@ def start_anew(gui: Gui) -> None:
         "for source in simple.GetSources().values(): simple.Delete(source)\n"
         "for view in simple.GetViews():\n"
         "    if view.GetXMLName() != 'RenderView': simple.Delete(view)\n"
-        "simple.SetActiveView(simple.GetViews()[0]); simple.GetActiveView().OrientationAxesVisibility = 0\n"
+        "simple.SetActiveView(simple.GetViews()[0]); simple.HideUnusedScalarBars(); simple.GetActiveView().OrientationAxesVisibility = 0\n"
         "for name in ('findDataDock', 'colorMapEditorDock'): dock(name).close()\n"
         "dock('outputWidgetDock').findChild(QWidget, 'clearButton').click()\n"
         "result = 1"
