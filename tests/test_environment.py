@@ -47,6 +47,18 @@ def test_what_the_caller_set_stays(install: ParaViewInstall, tmp_path: Path, mon
     assert thread_limits(2)["LP_NUM_THREADS"] == "7"
 
 
+def test_mpiexec_is_kept_from_the_mpi_of_the_paraview_that_starts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PMIX_RANK", "OMPI_MCA_orte_launch", "OMPI_COMMAND"):
+        monkeypatch.setenv(name, "0")
+    assert mpi_environment(tmp_path)["PMIX_RANK"] == "0", "what a batch system sets stays"
+    monkeypatch.setenv("OMPI_MCA_ess", "singleton")
+    left = mpi_environment(tmp_path)
+    assert not {"PMIX_RANK", "OMPI_MCA_orte_launch", "OMPI_COMMAND", "OMPI_MCA_ess"} & set(left)
+    assert left["PATH"] == os.environ["PATH"]
+
+
 def test_compiled_plugins_are_looked_for_where_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Opaque").mkdir()
     for name in ("Opaque/Opaque.so", "libOpaqueModule.so", "DaskHelp.so"):
