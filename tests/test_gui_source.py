@@ -276,6 +276,19 @@ def assert_told_once(gui: Gui, *said: str) -> None:
     assert "Traceback" not in message
 
 
+def untick(gui: Gui, column: str) -> None:
+    """Click the box of a column in the list."""
+    gui.reveal("ColumnArrays")
+    point = gui.ask(
+        "tree = panel('ColumnArrays').findChild(QTreeView); model = tree.model()\n"
+        f"index = model.index([row[0] for row in rows(model)].index({column!r}), 0)\n"
+        "tree.scrollTo(index); cell = tree.visualRect(index); cell.setWidth(18)\n"
+        "spot = tree.viewport().mapToGlobal(cell.center()); result = [spot.x(), spot.y()]"
+    )
+    gui.click_at(*point)
+    gui.wait("index.data(Qt.CheckStateRole) == 0")
+
+
 def test_a_missing_scheduler_is_told_once_and_the_session_goes_on(
     gui: Gui, on_cluster: ClusterHandle, tmp_path: Path
 ) -> None:
@@ -312,6 +325,7 @@ def test_a_column_that_went_away_is_told_once_and_another_works(gui: Gui, on_clu
         gui.reveal("Refresh")
         gui.click("panel('Refresh').findChild(QWidget, 'PushButton')")
         gui.wait(f"{chosen('XColumn')} == 'x'")
+        untick(gui, "plx")  # it was ticked, and what was chosen is not dropped without a word
         gui.apply()
         assert " of 50 rows on 2 rank(s)" in last_pull(gui)
         assert len(gui.ask("messages()")) == 1
