@@ -206,7 +206,7 @@ def test_a_pvserver_that_is_killed_in_a_pull_leaves_nothing_on_the_cluster(
         killed.append(time.monotonic())
 
     with pytest.raises(HangError):
-        session.apply({**world.good(), "Dataset": SLOW, "Timeout": 30.0}, meanwhile=kill, timeout_s=10.0)
+        session.apply({**world.good(), "Dataset": SLOW, "Timeout": 30.0}, meanwhile=kill, timeout_s=5.0)
     wait_until(lambda: not ours(), "the cluster frees what was ours", 10)
     with capsys.disabled():
         print(f"\nthe cluster had freed all that a killed pvserver held, within {time.monotonic() - killed[0]:.1f} s")
@@ -222,7 +222,7 @@ def ours_on_scheduler(dask_scheduler: Any = None) -> list[str]:
 @pytest.mark.timeout(120)
 def test_render_writes_no_picture_unless_it_is_to_keep_going(world: World, tmp_path: Path) -> None:
     picture = tmp_path / "out.png"
-    words = ["render", str(STATE), "-n", "2", "-o", str(picture), "--scheduler-file", str(world.cluster.scheduler_file)]
+    words = ["render", str(STATE), "-n", "1", "-o", str(picture), "--scheduler-file", str(world.cluster.scheduler_file)]
     words += ["--dataset", "nowhere", "--size", "60x40"]
     run = run_command(*words)
     assert run.returncode == 1, run.stderr
