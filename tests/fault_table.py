@@ -25,6 +25,8 @@ pvserver, on 1, 2 and 3 ranks; the sentences are those that it saw. (`PVDASK_WRI
 """
 
 ANONYMOUS = (
+    (r"GB on \S+ for \d rank\(s\)", "GB on HOST for N rank(s)"),
+    (r"SampleFraction of [\d.]+", "SampleFraction of F"),
     (r"tcp://127\.0\.0\.1:\d+", "tcp://HOST:PORT"),
     (r"/\S*/(\S+\.json)", r"/PATH/\1"),
     (r"\(on rank \d of \d\)", "(on rank R of N)"),

@@ -315,9 +315,18 @@ def set_pause(share: float, dask_worker: Any = None) -> None:
 )
 def poison(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     publish_lazy(cluster, "poison", die, range(2))
-    yield Apply({"Dataset": "poison", "Timeout": 8.0})
+    with connected(cluster) as client:  # type: ignore[arg-type]
+        usual = client.run_on_scheduler(by_value(allow_failures), 1)  # so that two workers are enough
+        yield Apply({"Dataset": "poison", "Timeout": 8.0})
+        client.run_on_scheduler(by_value(allow_failures), usual)
     unpublish(cluster, "poison")  # type: ignore[arg-type]
     cluster.mend_workers()
+
+
+def allow_failures(number: int, dask_scheduler: Any = None) -> int:
+    """Set how many workers a task may end; gives what it was."""
+    before, dask_scheduler.allowed_failures = dask_scheduler.allowed_failures, number
+    return int(before)
 
 
 def die(number: int) -> pd.DataFrame:
@@ -427,7 +436,7 @@ def republished_midway(cluster: FaultyCluster, session: Session) -> Iterator[App
 
 @fault(
     "One rank has no memory left",
-    r"There is no memory for the .* GB that this rank fetches; take fewer columns, .*",
+    r"The pull needs .* GB on \S+ for \d rank\(s\), and .* GB are left there; a SampleFraction of .*",
     "Take fewer columns, a Filter, a SampleFraction, or more hosts.",
 )
 def rank_out_of_memory(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:

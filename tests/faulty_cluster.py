@@ -46,7 +46,7 @@ class FaultyCluster:
     def __init__(self, stack: Stack, folder: Path, **environment: str) -> None:
         self.folder = folder
         self._stack = stack
-        self.environment = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1", **environment}
+        self.environment = dict(environment)
         self.scheduler_file = folder / "scheduler.json"
         self.port = free_port()
         self.address = f"tcp://127.0.0.1:{self.port}"
