@@ -167,13 +167,14 @@ def _loses_points(install: ParaViewInstall, env: Mapping[str, str], *libraries: 
 def _count_read_back(install: ParaViewInstall, env: Mapping[str, str]) -> int:
     """Number of points that ParaView reads back of those it wrote."""
     bare = {name: value for name, value in env.items() if name not in {"PV_PLUGIN_CONFIG_FILE", "PYTHONPATH"}}
-    with tempfile.TemporaryDirectory(prefix="pvdask-") as folder:
+    with tempfile.TemporaryDirectory(prefix="pvdask-", ignore_cleanup_errors=True) as folder:
         script = Path(folder) / "probe.py"
         script.write_text(_PROBE, encoding="utf-8")
         try:
             done = subprocess.run(
                 [str(install.program("pvpython")), str(script)],
-                env=bare, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S,
+                env={**bare, "TMPDIR": folder}, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                timeout=_TIMEOUT_S,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
             raise SetupError(f"ParaView could not be asked whether it reads XML data rightly: {error}.") from error

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,19 +135,21 @@ def _ask(bin_dir: Path) -> ParaViewInstall:
     # What a virtual environment puts first could crash the very pvpython that is asked about it.
     hidden = ("PYTHONPATH", "PV_PLUGIN_CONFIG_FILE", "PV_PLUGIN_PATH")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    try:
-        done = subprocess.run(
-            [str(program), "-c", _PROBE],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PROBE_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SetupError(f"{program} cannot be used: {error}.") from error
+    # With a folder for what Open MPI leaves of a program that is interrupted.
+    with tempfile.TemporaryDirectory(prefix="pvdask-", ignore_cleanup_errors=True) as folder:
+        try:
+            done = subprocess.run(
+                [str(program), "-c", _PROBE],
+                env={**environment, "TMPDIR": folder},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_PROBE_TIMEOUT_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise SetupError(f"{program} cannot be used: {error}.") from error
     for line in done.stdout.splitlines():
         if line.startswith("pvdask-probe "):
             return _from_answer(bin_dir, json.loads(line.removeprefix("pvdask-probe ")))
