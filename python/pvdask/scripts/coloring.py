@@ -5,6 +5,8 @@ import math
 
 from paraview import servermanager, simple
 
+from pvdask.errors import printable
+
 GAUSSIAN = "Point Gaussian"
 OPAQUE_GAUSSIAN = "Opaque Gaussian"
 OPAQUE_NAMES = {
@@ -138,7 +140,8 @@ def color_by_labels(lut, labels):
     """Show codes as categories, each with its label and a colour of its own."""
     lut.InterpretValuesAsCategories = 1
     lut.AnnotationsInitialized = 1
-    lut.Annotations = [text for code, label in enumerate(labels) for text in (str(code), label)]
+    # A control character in a label cannot be written to a state file, which is XML.
+    lut.Annotations = [text for code, label in enumerate(labels) for text in (str(code), printable(label))]
     lut.IndexedColors = [channel for code in range(len(labels)) for channel in PALETTE[code % len(PALETTE)]]
     lut.IndexedOpacities = [1.0] * len(labels)
 
