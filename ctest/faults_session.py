@@ -16,22 +16,15 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 FIGURES = ("Status", "Failed", "TotalRows", "PulledRows", "TransferPath")
 
+CHECKSUM = (Path(__file__).resolve().parents[1] / "tests" / "checksums.py").read_text(encoding="utf-8")
 TELL = """
 import json
-import numpy as np
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkParallelCore import vtkMultiProcessController
-
-def checksum(points, ids):
-    with np.errstate(over="ignore"):
-        mixed = ids.astype("u8") * np.uint64(0x9E3779B97F4A7C15)
-        for axis in range(3):
-            mixed ^= (mixed >> np.uint64(29)) + points[:, axis].astype("f4").view("u4") * np.uint64(0xBF58476D1CE4E5B9)
-            mixed *= np.uint64(0x94D049BB133111EB)
-        return int(mixed.sum(dtype="u8"))
 
 controller = vtkMultiProcessController.GetGlobalController()
 rank = controller.GetLocalProcessId() if controller else 0
@@ -67,7 +60,7 @@ class Session:
         simple.Show(self.source, self.view).SetRepresentationType("Points")
         simple.ResetCamera(self.view)
         self.teller = simple.ProgrammableFilter(Input=self.source)
-        self.teller.Script = TELL.format(folder=self.folder)
+        self.teller.Script = CHECKSUM + TELL.format(folder=self.folder)
 
     def do(self, order):
         """Apply properties, and have a consumer ask for the data."""

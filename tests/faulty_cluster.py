@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from checksums import checksum
 from clusters import connected, cut_evenly, every_width, publish_pieces
 from cut_network import Proxy, free_port
 
@@ -278,16 +279,6 @@ def many(number: int, n_rows: int = 2_000_000) -> pd.DataFrame:
     """Rows enough to fill a rank's memory."""
     positions = {axis: np.random.default_rng(number).random(n_rows, dtype="f4") for axis in "xyz"}
     return pd.DataFrame({**positions, "source_id": np.arange(n_rows) + number * n_rows})
-
-
-def checksum(points: np.ndarray, ids: np.ndarray) -> int:
-    """A sum over rows in which each value and its row count, and the order does not; `ctest/faults_session.py` has the same."""
-    with np.errstate(over="ignore"):
-        mixed = ids.astype("u8") * np.uint64(0x9E3779B97F4A7C15)
-        for axis in range(3):
-            mixed ^= (mixed >> np.uint64(29)) + points[:, axis].astype("f4").view("u4") * np.uint64(0xBF58476D1CE4E5B9)
-            mixed *= np.uint64(0x94D049BB133111EB)
-        return int(mixed.sum(dtype="u8"))
 
 
 def checksum_of(frame: pd.DataFrame) -> int:

@@ -66,9 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         namespace = parser().parse_args(arguments)
         if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(
-                line_buffering=True
-            )  # in a pipe, lines would come long after those of standard error
+            # in a pipe, lines would come long after those of standard error
+            sys.stdout.reconfigure(line_buffering=True)
         use_tls(getattr(namespace, "tls", None))
         return int(namespace.command.run(namespace))
     except PvdaskError as error:

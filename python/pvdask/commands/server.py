@@ -83,9 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     ready = stopping = False
 
     def show(line: str) -> None:
-        if (
-            ready and not stopping and not arguments.quiet
-        ):  # before that it names a host and port of its own that may be wrong
+        # before it is ready it names a host and port of its own that may be wrong
+        if ready and not stopping and not arguments.quiet:
             print(line, file=sys.stderr, flush=True)
 
     try:

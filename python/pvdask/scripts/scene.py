@@ -19,7 +19,7 @@ DRAWN_REDUCTION, DRAG_REDUCTION = 3, 2
 
 DRAWING = {
     "RemoteRenderThreshold": 0.0,
-    "LODThreshold": 8.0,  # MB, some 300,000 points: above it Opaque Gaussian draws a share of them in a drag
+    "LODThreshold": 8.0,  # MB of points and arrays; above it Opaque Gaussian draws a share of the points in a drag
     "ImageReductionFactor": DRAWN_REDUCTION,
     "UseFXAA": 0,  # half of the time of a frame where the processor draws
 }
