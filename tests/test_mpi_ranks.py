@@ -195,7 +195,6 @@ def test_with_as_many_partitions_as_ranks_rank_r_has_partition_r(
     for piece, rank, report in zip(cut(published, n_ranks), pull.ranks, pull.told["RankReports"], strict=True):
         assert rank[ID].tolist() == piece[ID].tolist()
         assert report["rows"] == len(piece)
-    assert pull.told["BytesCopied"] == 0
 
 
 @pytest.mark.parametrize("n_ranks", RANKS)
@@ -216,8 +215,7 @@ def test_figures_are_those_of_the_arrays(pulls: Pulls, name: str, n_ranks: int) 
     assert [report["rows"] for report in reports] == pull.rows
     assert [report["bytes_received"] for report in reports] == n_bytes
     assert pull.told["BytesReceived"] == sum(n_bytes)
-    assert pull.told["BytesCopied"] == sum(report["bytes_copied"] for report in reports)
-    assert pull.told["BytesCopied"] <= pull.told["BytesReceived"]
+    assert pull.told["BytesCopied"] == sum(report["bytes_copied"] for report in reports) == 0
     paths = {report["path"] for report in reports}
     assert paths <= {"direct from workers", "nothing to fetch"}
     assert "direct from workers" in pull.told["TransferPath"]

@@ -66,6 +66,9 @@ def test_every_rank_pulls_over_tls(tls_cluster: ClusterHandle, folder: Path) -> 
     assert [outcome.error for outcome in outcomes] == [None] * 3
     assert sum(len(outcome.value.points) for outcome in outcomes) == N_ROWS
     assert {report["path"] for outcome in outcomes for report in outcome.value.reports} == {"direct from workers"}
+    joined = pull(options(tls_cluster, tls), SerialRanks())  # both partitions, received in their places
+    assert sorted(joined.columns[0]) == list(range(N_ROWS))
+    assert joined.total("bytes_copied") == 0
 
 
 @pytest.mark.parametrize(

@@ -60,15 +60,14 @@ def needed_bytes(plan: Plan, rank: int) -> int:
     Returns
     -------
     int
-        Bytes of its arrays, of the vertices, and of the largest blocks on their way meanwhile.
+        Bytes of its arrays and of the vertices: blocks are received in their place.
     """
     parts = plan.ranks[rank]
     n_rows = sum(part.n_rows for part in parts)
     row = sum(np.dtype(spec.dtype).itemsize for spec in plan.columns)
     if plan.has_points:
         row += 3 * np.dtype(plan.point_dtype).itemsize + 4
-    on_their_way = sum(sorted((part.n_bytes for part in parts), reverse=True)[:3]) if len(parts) > 1 else 0
-    return n_rows * row + on_their_way
+    return n_rows * row
 
 
 def report(plan: Plan, rank: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ only where a worker is lost or out of reach. So what the scheduler is sent does 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +17,12 @@ import numpy as np
 from pvdask.errors import CapacityError, ClusterError
 from pvdask.loop import Deadline, LoopThread
 from pvdask.plan import Part, Plan
+from pvdask.receiving import get_block
 from pvdask.tls import TLSFiles
 
 CONCURRENT_PARTS = 3
 """Blocks on their way at a time: enough to keep several workers sending, few enough that little memory is held beside the
-arrays themselves."""
+arrays themselves where a block cannot be received in its place."""
 
 CONNECT_S = 5.0
 """Seconds that a worker has to accept a connection before its blocks are had by way of the scheduler; less where a pull has
@@ -46,7 +47,7 @@ class Received:
     bytes_received : int
         Payload that came over the wire.
     bytes_copied : int
-        What was copied on this rank after that, to join blocks or to align one.
+        What was copied on this rank after that, since it was not received in its place.
     n_parts : int
         Blocks that came.
     indirect_parts : int
@@ -97,7 +98,7 @@ def fetch(
     Returns
     -------
     Received
-        Its arrays are new or adopted from the network buffers: nobody else holds them.
+        Its arrays are new: nobody else holds them.
 
     Raises
     ------
@@ -148,24 +149,23 @@ def _fetch(
 
 
 def _allocate(plan: Plan, parts: tuple[Part, ...]) -> list[Array]:
-    """Where the blocks go; empty arrays of the right types where one block alone can be adopted as it is."""
-    n_rows = sum(part.n_rows for part in parts) if len(parts) > 1 else 0
+    """Where the blocks go."""
+    n_rows = sum(part.n_rows for part in parts)
     points = np.empty((n_rows if plan.has_points else 0, 3), plan.point_dtype)
     return [points, *(np.empty(n_rows, spec.dtype) for spec in plan.columns)]
 
 
 async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received, tls: TLSFiles, connect_s: float) -> None:
     async with _connections(tls, connect_s) as rpc:
-        if len(parts) == 1:
-            _adopt(received, await _fetch_block(plan, parts[0], rpc, received, set()))
-            return
         gate = asyncio.Semaphore(CONCURRENT_PARTS)
         unreachable: set[str] = set()  # of all blocks together: one of them has waited for it
         first_rows = np.cumsum([0, *(part.n_rows for part in parts)])
 
         async def one(part: Part, first: int) -> None:
+            targets = [array[first : first + part.n_rows] for array in received.arrays]
             async with gate:
-                _place(received, await _fetch_block(plan, part, rpc, received, unreachable), part, first)
+                arrays = await _fetch_block(plan, part, rpc, received, unreachable, targets)
+            received.bytes_copied += put(arrays, targets)
 
         tasks = [asyncio.ensure_future(one(part, int(row))) for part, row in zip(parts, first_rows, strict=False)]
         try:
@@ -187,7 +187,9 @@ async def _connections(tls: TLSFiles, connect_s: float) -> AsyncIterator[Any]:
         await pool.close()
 
 
-async def _fetch_block(plan: Plan, part: Part, rpc: Any, received: Received, unreachable: set[str]) -> list[Array]:
+async def _fetch_block(
+    plan: Plan, part: Part, rpc: Any, received: Received, unreachable: set[str], targets: list[Array]
+) -> list[Array]:
     """One block: from a worker; where it is lost, from wherever it is made again; at the last through the scheduler."""
     addresses = set(part.addresses)
     while True:
@@ -195,7 +197,7 @@ async def _fetch_block(plan: Plan, part: Part, rpc: Any, received: Received, unr
             if not await _is_reachable(address, rpc):
                 unreachable.add(address)
                 continue
-            block = await _from_worker(part, address, rpc)
+            block = await _from_worker(part, address, rpc, targets)
             if block is not None:
                 return _checked(plan, part, block, received)
         try:
@@ -224,13 +226,11 @@ async def _is_reachable(address: str, rpc: Any) -> bool:
     return True
 
 
-async def _from_worker(part: Part, address: str, rpc: Any) -> Any:
+async def _from_worker(part: Part, address: str, rpc: Any, targets: list[Array]) -> Any:
     """A block from one worker; None where it has it no more, or is lost meanwhile."""
-    from distributed.worker import get_data_from_worker
-
     while True:
         try:
-            response = await get_data_from_worker(rpc, [part.key], address)
+            response = await get_block(rpc, address, part.key, targets)
         except OSError:
             return None
         if response["status"] != "busy":  # it sends to as many others as it may
@@ -267,18 +267,31 @@ def _checked(plan: Plan, part: Part, block: Any, received: Received) -> list[Arr
     return arrays
 
 
-def _adopt(received: Received, arrays: list[Array]) -> None:
-    """Keep the network buffers themselves; copy only one that is not aligned, contiguous or writable."""
-    for index, array in enumerate(arrays):
-        if not (array.flags.aligned and array.flags.c_contiguous and array.flags.writeable):
-            arrays[index] = array.copy()
-            received.bytes_copied += array.nbytes
-    received.arrays = arrays
+def put(arrays: Sequence[Array], targets: Sequence[Array]) -> int:
+    """Copy a block's arrays to where they belong, those that are not there.
+
+    Parameters
+    ----------
+    arrays : sequence of numpy.ndarray
+        What came; an array may be in memory of any of the targets.
+    targets : sequence of numpy.ndarray
+        Of the same shapes and types.
+
+    Returns
+    -------
+    int
+        Bytes copied.
+    """
+    elsewhere = [(target, array) for target, array in zip(targets, arrays, strict=True) if not _is_in(array, target)]
+    # What stands in the place of another leaves it before that is written.
+    moved = [
+        (target, array.copy() if any(np.may_share_memory(array, other) for other in targets) else array)
+        for target, array in elsewhere
+    ]
+    for target, array in moved:
+        target[...] = array
+    return sum(array.nbytes for _, array in moved)
 
 
-def _place(received: Received, arrays: list[Array], part: Part, first: int) -> None:
-    """Copy a block to its rows of the joined arrays."""
-    for target, array in zip(received.arrays, arrays, strict=True):
-        if len(array):
-            target[first : first + part.n_rows] = array
-            received.bytes_copied += array.nbytes
+def _is_in(array: Array, target: Array) -> bool:
+    return not array.size or (array.ctypes.data == target.ctypes.data and array.strides == target.strides)
