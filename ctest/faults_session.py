@@ -22,6 +22,7 @@ FIGURES = ("Status", "Failed", "TotalRows", "PulledRows", "TransferPath")
 
 CHECKSUM = (Path(__file__).resolve().parents[1] / "tests" / "checksums.py").read_text(encoding="utf-8")
 TELL = """
+import gc
 import json
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkParallelCore import vtkMultiProcessController
@@ -34,6 +35,9 @@ told = {{"n_points": data.GetNumberOfPoints(), "arrays": {{a.GetName(): a.GetDat
 if data.GetNumberOfPoints() and "source_id" in told["arrays"]:
     ids = vtk_to_numpy(data.GetPointData().GetArray("source_id"))
     told["checksum"] = checksum(vtk_to_numpy(data.GetPoints().GetData()), ids)
+# What this rank itself says: ParaView asks rank 0 alone for a source's Status.
+sources = [each for each in gc.get_objects() if type(each).__module__ == "pvdask_plugin.source" and hasattr(each, "GetStatus")]
+told["errors"] = [each._status for each in sources if each.GetFailed()] # GetStatus collects garbage, too
 path = {folder!r} + "/rank-" + str(rank) + ".json"
 with open(path, "w") as file:
     json.dump(told, file)

@@ -124,12 +124,13 @@ def assert_whole(told: Told, cluster: FaultyCluster, n_rows: int = N_ROWS) -> No
 
 
 def assert_nothing(told: Told, n_ranks: int, arrays: dict[str, str]) -> None:
-    """An agreed error: every rank has nothing, in the same arrays, and one of them said why, once."""
+    """An agreed error: every rank has nothing, in the same arrays, and the same reason; one of them said it, once."""
     assert told.failed, told.sentence
     assert len(told.ranks) == n_ranks
     assert [rank["n_points"] for rank in told.ranks] == [0] * n_ranks
     assert told.answer["PulledRows"] == 0
     assert [rank["arrays"] for rank in told.ranks] == [arrays] * n_ranks
+    assert [rank["errors"] for rank in told.ranks] == [[told.answer["Status"]]] * n_ranks
     assert told.messages == [f"Dask: {told.sentence.splitlines()[0]}"], told.messages
     assert "Traceback" not in told.sentence
 

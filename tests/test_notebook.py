@@ -165,18 +165,18 @@ def test_interact_recolours_and_shows_nothing_twice(environment: dict[str, str])
 
 
 @contextmanager
-def jupyter_lab(folder: Path) -> Iterator[str]:
-    """Jupyter Lab, Debian's Chromium will come to it; where."""
+def jupyter(app: str, folder: Path) -> Iterator[str]:
+    """Jupyter Lab or Notebook, Debian's Chromium will come to it; where."""
     options = ("--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--IdentityProvider.token=test")
     folders = (f"--ServerApp.root_dir={folder}", "--LabApp.news_url=''", "--LabApp.check_for_updates_class=''")
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     environment = {**os.environ, **{name: str(folder / ".jupyter" / name) for name in names}}
-    command = [sys.executable, "-m", "jupyterlab", *options, *folders]
+    command = [sys.executable, "-m", app, *options, *folders]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=folder) as process:
         assert process.stderr is not None
         try:
             lines = iter(process.stderr.readline, "")
-            url = next(match[1] for line in lines if (match := re.search(r"(http://127\.0\.0\.1:\d+)/lab", line)))
+            url = next(match[1] for line in lines if (match := re.search(r"(http://127\.0\.0\.1:\d+)/(lab|tree)", line)))
             threading.Thread(target=process.stderr.read, daemon=True).start()
             yield url
         finally:
@@ -184,7 +184,16 @@ def jupyter_lab(folder: Path) -> Iterator[str]:
             process.wait(30)
 
 
-def test_the_widget_turns_recolours_and_picks_in_jupyter_lab(environment: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("app", "path", "ready"),
+    [
+        ("jupyterlab", "lab/tree", "text=/Python 3.*Idle/"),
+        ("notebook", "notebooks", ".jp-Notebook-ExecutionIndicator[data-status=idle]"),
+    ],
+)
+def test_the_widget_turns_recolours_and_picks_in_jupyter(
+    environment: dict[str, str], tmp_path: Path, app: str, path: str, ready: str
+) -> None:
     cells = (
         SETUP + "v = view(df, color='heat')\nv",
         "v.color_by('y')",
@@ -194,34 +203,34 @@ def test_the_widget_turns_recolours_and_picks_in_jupyter_lab(environment: dict[s
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, tmp_path / "widget.ipynb")
-    with jupyter_lab(tmp_path) as url, browser() as opened:
-        lab = Lab(opened, f"{url}/lab/tree/widget.ipynb?token=test")
-        lab.run(0)
-        first = lab.settled()
-        lab.drag(120, 30)
-        turned = lab.settled()
-        lab.run(1)
-        recoloured = lab.settled()
-        lab.page.click("text=Pick rows")
-        lab.drag(60, 40)
-        lab.page.wait_for_selector("text=rows picked", timeout=60_000)
-        lab.run(2)
-        lab.page.wait_for_selector("text=/picked [1-9][0-9]*/", timeout=60_000)
-        lab.run(3)
-        lab.page.wait_for_timeout(2000)
-        lab.page.screenshot(path=str(tmp_path / "lab.png"))
+    with jupyter(app, tmp_path) as url, browser() as opened:
+        document = Document(opened, f"{url}/{path}/widget.ipynb?token=test", ready)
+        document.run(0)
+        first = document.settled()
+        document.drag(120, 30)
+        turned = document.settled()
+        document.run(1)
+        recoloured = document.settled()
+        document.page.click("text=Pick rows")
+        document.drag(60, 40)
+        document.page.wait_for_selector("text=rows picked", timeout=60_000)
+        document.run(2)
+        document.page.wait_for_selector("text=/picked [1-9][0-9]*/", timeout=60_000)
+        document.page.screenshot(path=str(tmp_path / f"{app}.png"))
+        document.run(3)
+        document.page.wait_for_timeout(2000)
     assert not np.array_equal(first, turned)
     assert not np.array_equal(turned, recoloured)
 
 
-class Lab:
-    """A notebook that is open in Jupyter Lab."""
+class Document:
+    """A notebook that is open in Jupyter Lab or in Notebook 7."""
 
-    def __init__(self, opened: Any, url: str) -> None:
+    def __init__(self, opened: Any, url: str, ready: str) -> None:
         self.page = opened.new_page(viewport={"width": 1200, "height": 1000})
         self.page.goto(url)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        self.page.wait_for_selector("text=/Python 3.*Idle/", timeout=60_000)
+        self.page.wait_for_selector(ready, timeout=60_000)
 
     def run(self, cell: int) -> None:
         """Run a cell by the keyboard."""
