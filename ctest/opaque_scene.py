@@ -10,6 +10,7 @@ space: the arrangement that ordered compositing has to undo by moving points, an
 from paraview import simple  # isort: skip
 
 import json
+import re
 import sys
 import time
 
@@ -60,10 +61,10 @@ def make_view(options):
     view.OrientationAxesVisibility = 0
     view.UseColorPaletteForBackground = 0
     view.Background = [0.0, 0.0, 0.0]
-    view.CameraPosition = [0.0, 0.0, 6.0]
+    view.CameraPosition = options.get("camera", [0.0, 0.0, 6.0])
     view.CameraFocalPoint = [0.0, 0.0, 0.0]
     view.CameraViewUp = [0.0, 1.0, 0.0]
-    view.CameraParallelProjection = 1
+    view.CameraParallelProjection = "camera" not in options
     view.CameraParallelScale = 1.1
     return view
 
@@ -94,6 +95,13 @@ def delivered_numbers(view, display):
     blocks = view.GetClientSideObject().GetDeliveryManager().GetDeliveredPiece(representation, False)
     block = blocks.GetBlock(0)
     return sorted(vtk_to_numpy(block.GetPointData().GetArray("number")).tolist()) if block else []
+
+
+def drawn_points(display):
+    """How many points rank 0 has drawn, as Opaque Gaussian tells; None of others."""
+    representation = display.GetClientSideObject().GetActiveRepresentation()
+    found = re.search(r"NumberOfDrawnPoints: (\d+)", str(representation))
+    return int(found[1]) if found else None
 
 
 def uses_ordered_compositing(view):
@@ -159,6 +167,7 @@ def draw(options):
     report |= {
         "first_picture_s": time.perf_counter() - start,
         "ordered": uses_ordered_compositing(view),
+        "drawn": drawn_points(display),
         "choices": list(display.GetProperty("Representation").Available),
     }
     if options.get("delivered"):

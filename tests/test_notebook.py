@@ -176,7 +176,9 @@ def jupyter(app: str, folder: Path) -> Iterator[str]:
         assert process.stderr is not None
         try:
             lines = iter(process.stderr.readline, "")
-            url = next(match[1] for line in lines if (match := re.search(r"(http://127\.0\.0\.1:\d+)/(lab|tree)", line)))
+            url = next(
+                match[1] for line in lines if (match := re.search(r"(http://127\.0\.0\.1:\d+)/(lab|tree)", line))
+            )
             threading.Thread(target=process.stderr.read, daemon=True).start()
             yield url
         finally:

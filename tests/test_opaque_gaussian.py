@@ -37,6 +37,17 @@ def scaled(prefix: str) -> dict[str, Any]:
     return {"properties": {array: ["POINTS", "brightness"], f"{prefix}ScaleByArray": 1, f"{prefix}UseScaleFunction": 0}}
 
 
+ALL, VISIBLE = ({"properties": {"OpaqueLeaveOutHiddenPoints": mode}} for mode in (0, 2))
+DENSE = {"n_cloud": 12_366, "radius": 0.03}
+LOOKS: dict[str, dict[str, Any]] = {
+    "parallel": {},
+    "from afar": {"camera": [1.0, 0.7, 5.0]},
+    "from the edge": {"camera": [0.9, -0.4, 0.8]},
+    "from within": {"camera": [0.2, 0.1, -0.3]},
+    "large discs from within": {"camera": [0.2, 0.1, -0.3], "radius": 0.1},
+}
+"""Ways to look at a cloud: some points are then behind the camera, cut off by its nearest plane, or beside the picture."""
+
 SCENES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "stock grid": ((1,), {**STOCK, **SHADED, **GRID}),
     "stock cloud": ((1,), {**STOCK, **SHADED, **CLOUD}),
@@ -49,6 +60,13 @@ SCENES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     "still": ((1, 3), MOVING),
     "moving": ((1, 3), {**MOVING, "moving": 0.0}),
     "moving translucent": ((3,), {**MOVING, "properties": {"Opacity": 0.5}, "moving": 0.0}),
+    **{f"all {name}": (RANKS[:3], {**OPAQUE, **SHADED, **DENSE, **ALL, **look}) for name, look in LOOKS.items()},
+    **{
+        f"visible {name}": (RANKS[:3], {**OPAQUE, **SHADED, **DENSE, **VISIBLE, **look}) for name, look in LOOKS.items()
+    },
+    "visible plain": ((2,), {**OPAQUE, **CLOUD, **VISIBLE, "camera": [1.0, 0.7, 5.0]}),
+    "all plain": ((2,), {**OPAQUE, **CLOUD, **ALL, "camera": [1.0, 0.7, 5.0]}),
+    "visible translucent": ((1,), {**OPAQUE, **CLOUD, "properties": {"OpaqueLeaveOutHiddenPoints": 2, "Opacity": 0.5}}),
 }
 """Scenes, and at how many ranks each is drawn."""
 
@@ -108,6 +126,28 @@ def test_opaque_points_go_along_when_something_else_in_the_view_is_translucent(d
 @pytest.mark.parametrize("n_ranks", [2, 3])
 def test_spheres_scaled_by_an_array_are_whole_at_the_edges(drawn: Pictures, n_ranks: int) -> None:
     assert greatest_difference(drawn[n_ranks, "scaled"].pixels, drawn[1, "stock scaled"].pixels) == 0
+
+
+@pytest.mark.parametrize("n_ranks", RANKS[:3])
+@pytest.mark.parametrize("name", LOOKS)
+def test_the_picture_without_hidden_points_is_the_same(drawn: Pictures, n_ranks: int, name: str) -> None:
+    every, visible = drawn[n_ranks, f"all {name}"], drawn[n_ranks, f"visible {name}"]
+    difference = greatest_difference(visible.pixels, every.pixels)
+    n_drawn = (visible.report["drawn"], every.report["drawn"])
+    print(f"{name}, {n_ranks} ranks: {n_drawn[0]} of {n_drawn[1]} points on rank 0, greatest difference {difference}")
+    assert every.n_lit > 50_000
+    assert difference == 0
+    assert every.report["drawn"] == -(-DENSE["n_cloud"] // n_ranks)
+    assert visible.report["drawn"] < 0.95 * every.report["drawn"]
+
+
+def test_points_of_one_colour_are_left_out_as_well(drawn: Pictures) -> None:
+    assert greatest_difference(drawn[2, "visible plain"].pixels, drawn[2, "all plain"].pixels) == 0
+    assert drawn[2, "visible plain"].report["drawn"] < drawn[2, "all plain"].report["drawn"]
+
+
+def test_what_can_be_seen_through_hides_nothing(drawn: Pictures) -> None:
+    assert drawn[1, "visible translucent"].report["drawn"] == CLOUD["n_cloud"]
 
 
 @pytest.mark.parametrize(("n_ranks", "name"), [(1, "moving"), (3, "moving"), (3, "moving translucent")])

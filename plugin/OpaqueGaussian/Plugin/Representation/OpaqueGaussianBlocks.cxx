@@ -14,13 +14,10 @@
 #include "vtkTypeInt64Array.h"
 
 #include <cstdint>
-#include <functional>
 #include <numeric>
 
 namespace
 {
-using Change = std::function<vtkSmartPointer<vtkPolyData>(vtkPolyData*)>;
-
 //----------------------------------------------------------------------------
 template <typename IdArray>
 vtkSmartPointer<vtkCellArray> MakeVertices(vtkIdType n_points)
@@ -43,7 +40,22 @@ vtkSmartPointer<vtkCellArray> MakeVertices(vtkIdType n_points)
 }
 
 //----------------------------------------------------------------------------
-vtkSmartPointer<vtkCompositeDataSet> Changed(vtkCompositeDataSet* blocks, const Change& change)
+vtkSmartPointer<vtkIdList> OneOfEvery(vtkIdType step, vtkIdType n_points)
+{
+  auto chosen = vtkSmartPointer<vtkIdList>::New();
+  chosen->SetNumberOfIds(n_points / step);
+  std::uint32_t state = 1; // of a linear congruential generator (Numerical Recipes, 2nd ed., section 7.1)
+  for (vtkIdType i = 0; i < n_points / step; ++i)
+  {
+    state = 1664525u * state + 1013904223u;
+    chosen->SetId(i, i * step + static_cast<vtkIdType>((static_cast<std::uint64_t>(state) * step) >> 32));
+  }
+  return chosen;
+}
+}
+
+//----------------------------------------------------------------------------
+vtkSmartPointer<vtkCompositeDataSet> OpaqueGaussianBlocks::Changed(vtkCompositeDataSet* blocks, const Change& change)
 {
   auto changed = vtk::TakeSmartPointer(blocks->NewInstance());
   changed->CopyStructure(blocks);
@@ -57,21 +69,6 @@ vtkSmartPointer<vtkCompositeDataSet> Changed(vtkCompositeDataSet* blocks, const 
     }
   }
   return changed;
-}
-
-//----------------------------------------------------------------------------
-vtkSmartPointer<vtkIdList> OneOfEvery(vtkIdType step, vtkIdType n_points)
-{
-  auto chosen = vtkSmartPointer<vtkIdList>::New();
-  chosen->SetNumberOfIds(n_points / step);
-  std::uint32_t state = 1; // of a linear congruential generator (Numerical Recipes, 2nd ed., section 7.1)
-  for (vtkIdType i = 0; i < n_points / step; ++i)
-  {
-    state = 1664525u * state + 1013904223u;
-    chosen->SetId(i, i * step + static_cast<vtkIdType>((static_cast<std::uint64_t>(state) * step) >> 32));
-  }
-  return chosen;
-}
 }
 
 //----------------------------------------------------------------------------
@@ -98,25 +95,32 @@ vtkSmartPointer<vtkCompositeDataSet> OpaqueGaussianBlocks::WithoutVertices(vtkCo
 }
 
 //----------------------------------------------------------------------------
+vtkSmartPointer<vtkPolyData> OpaqueGaussianBlocks::Chosen(vtkPolyData* leaf, vtkIdList* ids)
+{
+  const vtkIdType n_chosen = ids->GetNumberOfIds();
+  auto chosen = vtkSmartPointer<vtkPolyData>::New();
+  vtkNew<vtkPoints> points;
+  points->SetDataType(leaf->GetPoints()->GetDataType());
+  points->SetNumberOfPoints(n_chosen);
+  leaf->GetPoints()->GetPoints(ids, points);
+  chosen->SetPoints(points);
+  chosen->GetPointData()->CopyAllOn();
+  chosen->GetPointData()->CopyAllocate(leaf->GetPointData(), n_chosen);
+  chosen->GetPointData()->SetNumberOfTuples(n_chosen);
+  vtkNew<vtkIdList> places;
+  places->SetNumberOfIds(n_chosen);
+  std::iota(places->GetPointer(0), places->GetPointer(0) + n_chosen, 0);
+  chosen->GetPointData()->CopyData(leaf->GetPointData(), ids, places);
+  chosen->GetFieldData()->ShallowCopy(leaf->GetFieldData());
+  return chosen;
+}
+
+//----------------------------------------------------------------------------
 vtkSmartPointer<vtkCompositeDataSet> OpaqueGaussianBlocks::Thinned(vtkCompositeDataSet* blocks, vtkIdType step)
 {
   return Changed(blocks, [step](vtkPolyData* leaf) {
-    auto chosen = OneOfEvery(step, leaf->GetNumberOfPoints());
-    auto thinned = vtkSmartPointer<vtkPolyData>::New();
-    vtkNew<vtkPoints> points;
-    points->SetDataType(leaf->GetPoints()->GetDataType());
-    points->SetNumberOfPoints(chosen->GetNumberOfIds());
-    leaf->GetPoints()->GetPoints(chosen, points);
-    thinned->SetPoints(points);
-    thinned->GetPointData()->CopyAllOn();
-    thinned->GetPointData()->CopyAllocate(leaf->GetPointData(), chosen->GetNumberOfIds());
-    thinned->GetPointData()->SetNumberOfTuples(chosen->GetNumberOfIds());
-    vtkNew<vtkIdList> places;
-    places->SetNumberOfIds(chosen->GetNumberOfIds());
-    std::iota(places->GetPointer(0), places->GetPointer(0) + places->GetNumberOfIds(), 0);
-    thinned->GetPointData()->CopyData(leaf->GetPointData(), chosen, places);
-    thinned->GetFieldData()->ShallowCopy(leaf->GetFieldData());
-    thinned->SetVerts(MakeVertices(chosen->GetNumberOfIds()));
+    auto thinned = Chosen(leaf, OneOfEvery(step, leaf->GetNumberOfPoints()));
+    thinned->SetVerts(MakeVertices(thinned->GetNumberOfPoints()));
     return thinned;
   });
 }

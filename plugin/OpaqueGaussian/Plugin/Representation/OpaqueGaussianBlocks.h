@@ -8,12 +8,27 @@
 #include "vtkSmartPointer.h"
 #include "vtkType.h"
 
+#include <functional>
+
 class vtkCompositeDataSet;
+class vtkIdList;
 class vtkPointSet;
 class vtkPolyData;
 
 namespace OpaqueGaussianBlocks
 {
+using Change = std::function<vtkSmartPointer<vtkPolyData>(vtkPolyData*)>;
+
+/**
+ * Another data set in the place of each leaf that has points.
+ */
+vtkSmartPointer<vtkCompositeDataSet> Changed(vtkCompositeDataSet* blocks, const Change& change);
+
+/**
+ * Some points with their arrays, without cells.
+ */
+vtkSmartPointer<vtkPolyData> Chosen(vtkPolyData* leaf, vtkIdList* ids);
+
 /**
  * The points of a data set, each with a vertex cell. What is moved between ranks where another representation of the view is
  * translucent are cells, and points that no cell uses would be lost.

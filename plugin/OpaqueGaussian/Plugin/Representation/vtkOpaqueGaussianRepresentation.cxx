@@ -5,6 +5,7 @@
 #include "vtkColorTransferFunction.h"
 #include "vtkCompositeDataIterator.h"
 #include "vtkCompositeDataSet.h"
+#include "vtkCullingPointGaussianMapper.h"
 #include "vtkDataArray.h"
 #include "vtkDataSet.h"
 #include "vtkInformation.h"
@@ -48,10 +49,12 @@ Bounds BoundsOf(vtkCompositeDataSet* blocks)
 
 //----------------------------------------------------------------------------
 vtkOpaqueGaussianRepresentation::vtkOpaqueGaussianRepresentation()
-  : PaddedActor(vtkSmartPointer<vtkPaddedActor>::New())
+  : CullingMapper(vtkSmartPointer<vtkCullingPointGaussianMapper>::New())
+  , PaddedActor(vtkSmartPointer<vtkPaddedActor>::New())
   , LODActor(vtkSmartPointer<vtkPaddedActor>::New())
   , LODMapper(vtkSmartPointer<vtkPointGaussianMapper>::New())
 {
+  this->Mapper = this->CullingMapper;
   this->PaddedActor->SetMapper(this->Mapper);
   this->Actor = this->PaddedActor;
   this->LODActor->SetMapper(this->LODMapper);
@@ -67,6 +70,7 @@ void vtkOpaqueGaussianRepresentation::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
   os << indent << "IsOpaque: " << this->IsOpaque() << endl;
+  os << indent << "NumberOfDrawnPoints: " << this->CullingMapper->GetNumberOfDrawnPoints() << endl;
 }
 
 //----------------------------------------------------------------------------
@@ -162,6 +166,7 @@ void vtkOpaqueGaussianRepresentation::DrawAll(vtkCompositeDataSet* delivered)
   const bool is_as_it_was = delivered && this->BarePoints &&
     OpaqueGaussianBlocks::ShareCells(delivered, vtkCompositeDataSet::SafeDownCast(this->ProcessedData));
   this->Mapper->SetInputDataObject(is_as_it_was ? this->BarePoints.GetPointer() : delivered);
+  this->CullingMapper->SetDrawsOpaqueDiscs(this->IsOpaque() && this->DrawsDiscs());
   this->PaddedActor->SetPointBounds(BoundsOf(delivered).data());
   this->PaddedActor->SetPadding(this->GetLargestRadius(delivered));
 }
@@ -171,22 +176,8 @@ void vtkOpaqueGaussianRepresentation::DrawLOD(vtkCompositeDataSet* delivered)
 {
   const double larger = std::cbrt(static_cast<double>(this->LODStep));
   this->LODMapper->SetInputDataObject(delivered);
-  this->LODMapper->SetScalarVisibility(this->Mapper->GetScalarVisibility());
-  this->LODMapper->SelectColorArray(this->Mapper->GetArrayName());
-  this->LODMapper->SetScalarMode(this->Mapper->GetScalarMode());
-  this->LODMapper->SetColorMode(this->Mapper->GetColorMode());
-  this->LODMapper->SetLookupTable(this->Mapper->GetLookupTable());
-  this->LODMapper->SetUseLookupTableScalarRange(this->Mapper->GetUseLookupTableScalarRange());
+  this->CullingMapper->CopyLookTo(this->LODMapper);
   this->LODMapper->SetScaleFactor(larger * this->Mapper->GetScaleFactor());
-  this->LODMapper->SetScaleFunction(this->Mapper->GetScaleFunction());
-  this->LODMapper->SetScaleArray(this->Mapper->GetScaleArray());
-  this->LODMapper->SetScaleArrayComponent(this->Mapper->GetScaleArrayComponent());
-  this->LODMapper->SetScalarOpacityFunction(this->Mapper->GetScalarOpacityFunction());
-  this->LODMapper->SetOpacityArray(this->Mapper->GetOpacityArray());
-  this->LODMapper->SetOpacityArrayComponent(this->Mapper->GetOpacityArrayComponent());
-  this->LODMapper->SetEmissive(this->Mapper->GetEmissive());
-  this->LODMapper->SetSplatShaderCode(this->Mapper->GetSplatShaderCode());
-  this->LODMapper->SetTriangleScale(this->Mapper->GetTriangleScale());
   this->LODActor->SetPosition(this->Actor->GetPosition());
   this->LODActor->SetOrigin(this->Actor->GetOrigin());
   this->LODActor->SetScale(this->Actor->GetScale());
@@ -242,6 +233,12 @@ void vtkOpaqueGaussianRepresentation::ReportBounds(vtkInformation* inInfo)
 }
 
 //----------------------------------------------------------------------------
+void vtkOpaqueGaussianRepresentation::SetCulling(int mode)
+{
+  this->CullingMapper->SetCulling(mode);
+}
+
+//----------------------------------------------------------------------------
 bool vtkOpaqueGaussianRepresentation::IsOpaque()
 {
   return this->Actor->GetProperty()->GetOpacity() >= 1.0 && !this->OpacityByArray && !this->Mapper->GetEmissive() &&
@@ -278,6 +275,13 @@ bool vtkOpaqueGaussianRepresentation::HasOpaqueShader() const
     default: // GAUSSIAN_BLUR fades out; what CUSTOM does nobody knows
       return false;
   }
+}
+
+//----------------------------------------------------------------------------
+bool vtkOpaqueGaussianRepresentation::DrawsDiscs() const
+{
+  return this->SelectedPreset == SPHERE || this->SelectedPreset == BLACK_EDGED_CIRCLE ||
+    this->SelectedPreset == PLAIN_CIRCLE;
 }
 
 //----------------------------------------------------------------------------

@@ -15,6 +15,9 @@
  * While the camera moves, and the view has its level of detail on, it draws a share of the points: 10^(3 + 4 r) a rank, for
  * the view's LODResolution r from 0 to 1, with radii larger by the mean distance between points.
  *
+ * Where the processor draws, points that cannot be seen are left out of a picture, which stays the same
+ * (vtkCullingPointGaussianMapper).
+ *
  * Its bounds include the radius of what is drawn round the points (vtkPaddedActor says why), so that Reset Camera frames
  * whole spheres, by a radius wider than for Point Gaussian.
  */
@@ -25,6 +28,7 @@
 #include "vtkPointGaussianRepresentation.h"
 
 class vtkCompositeDataSet;
+class vtkCullingPointGaussianMapper;
 class vtkPaddedActor;
 
 class OPAQUEGAUSSIANREPRESENTATION_EXPORT vtkOpaqueGaussianRepresentation : public vtkPointGaussianRepresentation
@@ -43,6 +47,11 @@ public:
    * Whether nothing that is drawn can be seen through, judged by the properties alone.
    */
   bool IsOpaque();
+
+  /**
+   * When points that cannot be seen are left out: vtkCullingPointGaussianMapper::CullingMode.
+   */
+  void SetCulling(int mode);
 
 protected:
   vtkOpaqueGaussianRepresentation();
@@ -73,6 +82,7 @@ private:
   void DrawLOD(vtkCompositeDataSet* delivered);
 
   bool HasOpaqueShader() const;
+  bool DrawsDiscs() const;
   bool HasOpaqueColors();
 
   /**
@@ -93,6 +103,7 @@ private:
   double GetLargestScale(vtkDataObject* data);
   double GetLargestArrayValue(vtkDataObject* data);
 
+  vtkSmartPointer<vtkCullingPointGaussianMapper> CullingMapper;
   vtkSmartPointer<vtkPaddedActor> PaddedActor;
   vtkSmartPointer<vtkPaddedActor> LODActor;
   vtkSmartPointer<vtkPointGaussianMapper> LODMapper;
