@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "python"
 def start_command(*words: str, **environment: str) -> subprocess.Popen[str]:
     """Start a command, its standard output and error to be read."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pvdask.cli", *words],
+        [sys.executable, "-m", "pvdask", *words],
         env={**os.environ, "PYTHONPATH": str(SOURCE), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

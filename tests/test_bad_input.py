@@ -240,7 +240,7 @@ def test_unreadable_file(places: dict[str, str], tmp_path: Path) -> None:
     (folder / "stars.csv").write_text(f"{XYZ}\n1,2,3,4\n")
     try:
         folder.chmod(0)
-        command = [sys.executable, "-m", "pvdask.cli", "publish", "bad-input-new", str(folder / "stars.csv")]
+        command = [sys.executable, "-m", "pvdask", "publish", "bad-input-new", str(folder / "stars.csv")]
         # Root may read everything: then somebody else runs the command.
         as_somebody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
         environment = {**os.environ, "PYTHONPATH": str(SOURCE), "HOME": str(tmp_path)}

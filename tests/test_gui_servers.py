@@ -20,7 +20,7 @@ from pvdask.launch.environment import compiled_plugins, help_plugin, project_lay
 
 pytestmark = pytest.mark.clientserver
 
-COMMAND = (sys.executable, "-m", "pvdask.cli", "gui")
+COMMAND = (sys.executable, "-m", "pvdask", "gui")
 PATH = {"PYTHONPATH": str(SOURCE)}
 N_RANKS = "servermanager.ActiveConnection.GetNumberOfDataPartitions()"
 IS_REMOTE = "(servermanager.ActiveConnection is not None and bool(servermanager.ActiveConnection.IsRemote()))"

@@ -37,7 +37,18 @@ PURE = {
 
 MAY_IMPORT_DASK_LAZILY = {
     f"pvdask.{name}"
-    for name in ("cluster", "scheduler", "transfer", "tasks", "files", "parquet", "embedded", "watching", "tls")
+    for name in (
+        "cluster",
+        "scheduler",
+        "receiving",
+        "transfer",
+        "tasks",
+        "files",
+        "parquet",
+        "embedded",
+        "watching",
+        "tls",
+    )
 }
 """The modules of the source's path that talk to Dask; another one has to be thought over, and named here."""
 

@@ -68,7 +68,7 @@ def test_ctrl_c(
     words = COMMANDS[name].format(d=tmp_path, sf=cluster.scheduler_file, csv=gaia_csv, state=STATE).split()
     environment = {**os.environ, **stack.display(), "PYTHONPATH": str(SOURCE), "PVDASK_SCHEDULER_FILE": ""}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pvdask.cli", *words],
+        [sys.executable, "-m", "pvdask", *words],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

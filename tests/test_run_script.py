@@ -47,7 +47,7 @@ def make_tree(folder: Path, dependency: str = "pip") -> Path:
     (tree / "plugin/pvdask_plugin/__init__.py").touch()
     (tree / "python/pvdask/__init__.py").touch()
     shutil.copy(ROOT / "python/pvdask/version.py", tree / "python/pvdask/version.py")
-    (tree / "python/pvdask/cli.py").write_text(GREET)
+    (tree / "python/pvdask/__main__.py").write_text(GREET)
     (tree / "python/pvdask/commands/greet.py").write_text('HELP = "Say hello."\n')
     return tree
 

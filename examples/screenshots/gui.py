@@ -29,7 +29,7 @@ SCALE = 0.7
 COLOURS = 256
 MAXIMUM_BYTES = 150_000
 
-COMMAND = (sys.executable, "-m", "pvdask.cli", "gui", "--")
+COMMAND = (sys.executable, "-m", "pvdask", "gui", "--")
 Box = tuple[int, int, int, int]
 PANEL, WIDE = (0, 430, 470, 960), (0, 430, 900, 960)
 CONNECTED = (

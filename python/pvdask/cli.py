@@ -6,6 +6,7 @@ import argparse
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -65,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         namespace = parser().parse_args(arguments)
+        if (
+            signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        ):  # so far there was nothing to clean up, see `pvdask.__main__`
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         if isinstance(sys.stdout, io.TextIOWrapper):
             # in a pipe, lines would come long after those of standard error
             sys.stdout.reconfigure(line_buffering=True)
@@ -85,7 +90,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _module(name: str) -> ModuleType:
     return importlib.import_module(f"pvdask.commands.{name}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -74,7 +74,7 @@ def drag(session: Session, dataset: str) -> list[float]:
 
 def serve(session: Session, dataset: str) -> str:
     """Start `pvdask view`; its address. It ends with the session."""
-    command = [sys.executable, "-m", "pvdask.cli", "view", "-n", str(session.settings.ranks), "--port", "0"]
+    command = [sys.executable, "-m", "pvdask", "view", "-n", str(session.settings.ranks), "--port", "0"]
     options = ["--scheduler-file", session.connection.scheduler_file, "--dataset", dataset]
     process = session.stack.start([*command, *options], name="view")
     line = process.wait_for_line(lambda text: text.startswith("ready: "), 120.0)

@@ -138,7 +138,7 @@ def _command_folder(workdir: Path) -> Path:
     folder = workdir / "bin"
     folder.mkdir(exist_ok=True)
     program = folder / "pvdask"
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m pvdask.cli "$@"\n', encoding="utf-8")
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m pvdask "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     return folder
 
