@@ -14,7 +14,7 @@ from leftovers import SESSION_MARKER, environment_marker
 from PIL import Image
 
 from pvdask.launch import ParaViewInstall, Stack
-from pvdask.launch.environment import compiled_plugins, project_layout
+from pvdask.launch.layout import compiled_plugins, project_layout
 
 SCENE = Path(__file__).resolve().parents[1] / "ctest" / "opaque_scene.py"
 RANKS = (1, 2, 3, 5)

@@ -19,7 +19,7 @@ from clusters import cut_evenly, publish_pieces, unpublish
 from commandline import SOURCE, run_command
 
 from pvdask.launch import ClusterHandle
-from pvdask.launch.environment import project_layout
+from pvdask.launch.layout import project_layout
 
 pytestmark = pytest.mark.cluster
 

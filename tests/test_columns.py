@@ -20,8 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvdask import columns
-from pvdask.columns import convert, cut, describe, scan
-from pvdask.tasks import by_value
+from pvdask.columns import convert, cut, describe
+from pvdask.partitions import MAXIMUM_LABELS, scan
+from pvdask.pickling import by_value
 
 pytestmark = pytest.mark.unit
 
@@ -157,11 +158,11 @@ def test_a_column_that_is_missing_is_named(what: str) -> None:
 
 
 def test_too_many_labels() -> None:
-    n_labels = columns.MAXIMUM_LABELS + 1
+    n_labels = MAXIMUM_LABELS + 1
     frame = pd.DataFrame({"v": np.arange(n_labels).astype(str).astype(object)})
     with pytest.raises(ValueError, match=r"'v' has 100,001 distinct texts"):
         scan(frame, ["v"])
-    assert len(scan(frame.iloc[1:], ["v"])["v"][2] or []) == columns.MAXIMUM_LABELS
+    assert len(scan(frame.iloc[1:], ["v"])["v"][2] or []) == MAXIMUM_LABELS
 
 
 # ---- cutting

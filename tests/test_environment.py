@@ -11,16 +11,13 @@ import pytest
 from pvdask.errors import SetupError
 from pvdask.launch import ParaViewInstall
 from pvdask.launch.environment import (
-    PLUGIN_DIR_VARIABLE,
-    compiled_plugins,
-    help_plugin,
     in_several_host_job,
     mpi_command,
     mpi_environment,
     paraview_environment,
-    project_layout,
     thread_limits,
 )
+from pvdask.launch.layout import PLUGIN_DIR_VARIABLE, compiled_plugins, help_plugin, project_layout
 
 pytestmark = pytest.mark.mpi
 

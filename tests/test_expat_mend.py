@@ -15,8 +15,8 @@ from opaque_pictures import GRID, N_GRID, RANKS, Drawn, Studio, count_blobs, gre
 
 from pvdask.errors import SetupError
 from pvdask.launch import ParaViewInstall
-from pvdask.launch.environment import project_layout
 from pvdask.launch.expat_probe import LIBRARY, is_faulty, mend_library, status
+from pvdask.launch.layout import project_layout
 
 pytestmark = pytest.mark.render
 

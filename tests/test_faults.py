@@ -26,7 +26,7 @@ from leftovers import SESSION_MARKER, environment_marker, session_folders
 from sessions import CONSUMERS, HangError, Session, Told
 
 from pvdask.launch import ParaViewInstall, Stack
-from pvdask.launch.environment import project_layout
+from pvdask.launch.layout import project_layout
 
 pytestmark = pytest.mark.faults
 

@@ -16,7 +16,7 @@ from proxy_xml import PROXIES
 from proxy_xml import SOURCE as SOURCE_PROXY
 
 from pvdask.launch import ClusterHandle, ParaViewInstall, Stack
-from pvdask.launch.environment import compiled_plugins, help_plugin, project_layout
+from pvdask.launch.layout import compiled_plugins, help_plugin, project_layout
 
 pytestmark = pytest.mark.clientserver
 

@@ -22,7 +22,7 @@ from commandline import SOURCE, run_command
 
 from pvdask.connection import Connection
 from pvdask.errors import ColumnError, PvdaskError
-from pvdask.launch.environment import project_layout
+from pvdask.launch.layout import project_layout
 from pvdask.memory import available_bytes
 from pvdask.publishing import connect
 

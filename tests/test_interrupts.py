@@ -20,7 +20,7 @@ from clusters import unpublish
 from commandline import SOURCE
 
 from pvdask.launch import ClusterHandle, Stack
-from pvdask.launch.environment import project_layout
+from pvdask.launch.layout import project_layout
 
 pytestmark = pytest.mark.faults
 

@@ -27,7 +27,7 @@ from images import (
 
 from pvdask.catalog import write_catalog
 from pvdask.launch import ClusterHandle, ParaViewInstall, Stack
-from pvdask.launch.environment import project_layout
+from pvdask.launch.layout import project_layout
 
 pytestmark = pytest.mark.render
 

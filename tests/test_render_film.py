@@ -16,7 +16,7 @@ from images import difference, n_coloured, read
 from pvdask.animation import Animation, check_output
 from pvdask.errors import InputError, OptionError, SetupError
 from pvdask.launch import ClusterHandle
-from pvdask.launch.environment import project_layout
+from pvdask.launch.layout import project_layout
 
 pytestmark = pytest.mark.render
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from pvdask.columns import convert, scan
+from pvdask.columns import convert
+from pvdask.partitions import scan
 
 pytestmark = pytest.mark.unit
 

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from pvdask.columns import SPHERICAL, displayed, from_spherical, position_of, series_of
+from pvdask.columns import SPHERICAL, from_spherical, position_of
+from pvdask.partitions import displayed, series_of
 from pvdask.sampling import selected_rows
 from pvdask.series import to_array
 

@@ -207,7 +207,7 @@ class Cluster(SchedulerClient):
         from toolz.functoolz import apply
 
         from pvdask import columns
-        from pvdask.tasks import by_value
+        from pvdask.pickling import by_value
 
         by_key = {future.key: future for future in self._held}
         submit = partial(self._client.submit, pure=False)

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pvdask.tasks import Graph, by_value, calls
+from pvdask.pickling import by_value
+from pvdask.tasks import Graph, calls
 
 FAN_IN = 2
 """Boxes that one task adds up: more would bring more of them to one worker at a time."""

@@ -168,6 +168,7 @@ def _on_ranks(
     import dask
 
     from pvdask import columns as on_workers
+    from pvdask import partitions
     from pvdask.embedded import EmbeddedPartitions
     from pvdask.files import open_files
     from pvdask.selection import decide_types, request_for
@@ -180,7 +181,7 @@ def _on_ranks(
         _check(frame, origin, picks)
         nested = _everything(frame)[2]
         parts = dask.compute(*(frame.partitions[pick.partition] for pick in mine), scheduler="threads")
-        taken = [on_workers.pick(part, pick.rows, nested) for part, pick in zip(parts, mine, strict=True)]
+        taken = [partitions.pick(part, pick.rows, nested) for part, pick in zip(parts, mine, strict=True)]
     except Exception as caught:  # whatever it is, no rank may be left waiting
         error = describe(caught)
     agree(ranks, error)

@@ -13,6 +13,7 @@ from pvdask.columns import SPHERICAL
 from pvdask.dtypes import NUMERIC_KINDS, ColumnInfo, column_infos
 from pvdask.errors import ColumnError
 from pvdask.options import NO_COLUMN, PARTITION_ID_ARRAY, ROW_ID_ARRAY, SourceOptions
+from pvdask.partitions import MAXIMUM_LABELS, scan
 from pvdask.plan import ColumnSpec
 from pvdask.positions import guess_positions
 
@@ -163,7 +164,7 @@ def decide_types(partitions: Partitions, frame: Any, chosen: Chosen) -> tuple[Co
     open_names = [info.name for info in chosen.infos if info.nullable]
     seen: list[Any] = []
     if open_names:
-        seen = partitions.map_partitions(frame, partial(on_workers.scan, names=open_names))
+        seen = partitions.map_partitions(frame, partial(scan, names=open_names))
     specs = {spec.name: spec for spec in row_id_specs()}
     for info in chosen.infos:
         specs[info.name] = _spec(info, [entry[info.name] for entry in seen] if info.nullable else [])
@@ -284,9 +285,9 @@ def _one_table(tables: Sequence[Sequence[str]]) -> tuple[str, ...]:
     labels = (
         next(iter(distinct)) if len(distinct) == 1 else tuple(sorted({label for table in tables for label in table}))
     )
-    if len(labels) > on_workers.MAXIMUM_LABELS:
+    if len(labels) > MAXIMUM_LABELS:
         raise ColumnError(
-            f"A column has {len(labels):,} distinct texts, and at most {on_workers.MAXIMUM_LABELS:,} can be labels; leave it "
+            f"A column has {len(labels):,} distinct texts, and at most {MAXIMUM_LABELS:,} can be labels; leave it "
             "out, or make a category of it with fewer."
         )
     return labels

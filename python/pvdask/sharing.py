@@ -145,19 +145,19 @@ class Publisher(SchedulerClient):
         from distributed import Future, wait
         from toolz.functoolz import apply
 
-        from pvdask import columns
-        from pvdask.tasks import by_value
+        from pvdask import partitions
+        from pvdask.pickling import by_value
 
         prefix = f"pvdask-shared-{uuid.uuid4().hex}"
         submit = partial(self._client.submit, pure=False)
-        maker = submit(cloudpickle.loads, by_value(partial(columns.to_frame, schema=schema)))
+        maker = submit(cloudpickle.loads, by_value(partial(partitions.to_frame, schema=schema)))
         sent = [Future(key, self._client) for key in keys]
         made = [submit(apply, maker, future, key=(prefix, index)) for index, future in enumerate(sent)]
         with self._client.as_current():
             await wait(made)
         for future in made:
             await future
-        meta = columns.to_frame([np.empty(0, dtype) for _, dtype, _ in schema], schema=schema)
+        meta = partitions.to_frame([np.empty(0, dtype) for _, dtype, _ in schema], schema=schema)
         graph = {(prefix, index): future for index, future in enumerate(made)}
         frame = from_graph(graph, meta, (None,) * (len(made) + 1), list(graph), prefix)
         await self._client.publish_dataset(frame, name=name, override=replace)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
+
+from pvdask.pickling import by_value
 
 FAN_IN = 32
 """Results that one task of a tree reduction takes."""
@@ -112,7 +111,7 @@ def picked(frame: Any, picks: Sequence[tuple[int, Any]], as_text: Sequence[str])
     """
     from dask.dataframe.dask_expr import from_graph
 
-    from pvdask import columns
+    from pvdask import partitions
 
     indices = sorted({index for index, _ in picks})
     graph, parts = frame_graph(frame.partitions[indices], None) if indices else ({}, [])
@@ -120,8 +119,8 @@ def picked(frame: Any, picks: Sequence[tuple[int, Any]], as_text: Sequence[str])
     name = f"pvdask-picked-{uuid.uuid4().hex}"
     keys = [(name, number) for number in range(len(picks))]
     arguments = [(rows, list(as_text)) for _, rows in picks]
-    graph |= calls(f"{name}-function", columns.pick, keys, [key_of[index] for index, _ in picks], arguments)
-    meta = columns.pick(frame._meta, range(0), list(as_text))
+    graph |= calls(f"{name}-function", partitions.pick, keys, [key_of[index] for index, _ in picks], arguments)
+    meta = partitions.pick(frame._meta, range(0), list(as_text))
     return from_graph(graph, meta, (None,) * (len(picks) + 1), keys, name)
 
 
@@ -159,71 +158,6 @@ def calls(
     arguments = extra or [() for _ in keys]
     tasks = {key: (apply, name, part, *rest) for key, part, rest in zip(keys, on, arguments, strict=True)}
     return {name: (cloudpickle.loads, by_value(function)), **tasks}
-
-
-def by_value(function: Callable[..., Any]) -> bytes:
-    """Pickle a function of this package with all of the package that it uses: the workers need not have it.
-
-    Parameters
-    ----------
-    function : callable
-        A function of a worker module, or a `functools.partial` of one.
-
-    Returns
-    -------
-    bytes
-        For ``cloudpickle.loads``.
-    """
-    is_partial = isinstance(function, partial)
-    shipped = _shipped(function.func if is_partial else function)  # type: ignore[attr-defined]
-    if is_partial:
-        shipped = partial(shipped, *function.args, **function.keywords)  # type: ignore[attr-defined]
-    return pickled(shipped)
-
-
-@cache
-def pickled_once(function: Callable[..., Any]) -> bytes:
-    """Pickle a function by value as it is, once a process; for the scheduler, which looks at a function's parameters.
-
-    Parameters
-    ----------
-    function : callable
-        A function of a worker module.
-
-    Returns
-    -------
-    bytes
-        For ``cloudpickle.loads``.
-    """
-    return pickled(function)
-
-
-def pickled(thing: Any) -> bytes:
-    """Pickle with all of the package that is used, by value.
-
-    Parameters
-    ----------
-    thing : object
-        Of functions and classes of worker modules.
-
-    Returns
-    -------
-    bytes
-        For ``cloudpickle.loads``.
-    """
-    import cloudpickle
-
-    with _registered():
-        return bytes(cloudpickle.dumps(thing))
-
-
-@cache
-def _shipped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function with its pickle, which is made once a process."""
-    from pvdask.shipping import Shipped
-
-    payload = pickled(function)
-    return Shipped(function, payload, hashlib.sha256(payload).hexdigest())
 
 
 def frame_graph(frame: Any, needed: Sequence[str] | None) -> tuple[Graph, list[Any]]:
@@ -319,21 +253,3 @@ def _reduce(graph: Graph, keys: Sequence[str], token: str) -> str:
         graph |= calls(f"pvdask-adder-{token}-{level}", sampling.add_bins, sums, lists)
         keys, level = sums, level + 1
     return keys[0]
-
-
-@contextmanager
-def _registered() -> Iterator[None]:
-    """Within, functions of the modules that run on workers are pickled whole."""
-    import cloudpickle
-
-    from pvdask import binning, columns, sampling, series, shipping
-    from pvdask.expressions import WORKER_MODULES
-
-    modules = [*WORKER_MODULES, binning, columns, sampling, series, shipping, sys.modules["pvdask.errors"]]
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
-        for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)

@@ -74,7 +74,7 @@ def _frame(cluster: Cluster, options: SourceOptions) -> Any:
 
 def _found(partitions: Any, frame: Any, options: SourceOptions) -> list[float]:
     """The distinct times of a frame, whose partitions a cluster or the ranks look at."""
-    from pvdask import columns as on_workers
+    from pvdask import partitions as on_workers
     from pvdask.dtypes import column_infos
     from pvdask.selection import time_column
     from pvdask.tasks import is_persisted, project

@@ -55,7 +55,7 @@ async def _ask(address: str, name: str, tls: TLSFiles) -> dict[str, Any]:
     from distributed.protocol.pickle import dumps
 
     from pvdask import shipping
-    from pvdask.tasks import pickled_once
+    from pvdask.pickling import pickled_once
 
     arguments = tls.security().get_connection_args("client")
     async with rpc(address, timeout=WATCH_TIMEOUT_S, connection_args=arguments) as scheduler:

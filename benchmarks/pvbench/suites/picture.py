@@ -8,7 +8,7 @@ from typing import Any
 from pvbench import data
 from pvbench.model import Row, Samples, at_least, at_most, faster
 from pvbench.session import Session
-from pvdask.launch.environment import compiled_plugins, project_layout
+from pvdask.launch.layout import compiled_plugins, project_layout
 
 NAME = "picture"
 TITLE = "First picture"

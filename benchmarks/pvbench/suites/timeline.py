@@ -13,7 +13,7 @@ from typing import Any
 from pvbench import data
 from pvbench.model import Row, Samples
 from pvbench.session import SCRIPTS, TIMEOUT_S, JobError, Session
-from pvdask.launch.environment import project_layout
+from pvdask.launch.layout import project_layout
 
 NAME = "timeline"
 TITLE = "From the command to the picture"

@@ -14,7 +14,7 @@ from pvdask.connection import Connection
 from pvdask.errors import InputError
 from pvdask.files import expand
 from pvdask.launch import ParaViewInstall, Stack, find_paraview
-from pvdask.launch.environment import project_layout
+from pvdask.launch.layout import project_layout
 from pvdask.publishing import publish
 from pvdask.rendering import BY_RANK, RenderJob, render
 

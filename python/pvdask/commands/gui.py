@@ -13,7 +13,7 @@ from pvdask.commands.server import scheduler_environment
 from pvdask.errors import OptionError, SetupError
 from pvdask.launch import ParaViewInstall, Stack, find_paraview
 from pvdask.launch.display import answering_display
-from pvdask.launch.environment import help_plugin, project_layout, write_plugin_config
+from pvdask.launch.layout import help_plugin, project_layout, write_plugin_config
 
 HELP = "open ParaView with the plugin"
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pvdask.errors import SetupError
+from pvdask.launch.layout import PLUGIN_DIR_VARIABLE, project_layout
 from pvdask.launch.paraview_install import ParaViewInstall
 
 __all__ = ["is_faulty", "mend_library", "status"]
@@ -124,8 +125,6 @@ def _sentence(clause: str) -> str:
 
 
 def _library() -> Path:
-    from pvdask.launch.environment import PLUGIN_DIR_VARIABLE, project_layout  # environment imports this module
-
     named = os.environ.get(PLUGIN_DIR_VARIABLE)
     return (Path(named) if named else project_layout().build_dir) / LIBRARY
 

@@ -14,7 +14,8 @@ from typing import Any
 from pvdask.errors import ClusterError, PvdaskError, SetupError
 from pvdask.launch import Stack, expat_probe
 from pvdask.launch.dask_cluster import ask_scheduler, read_scheduler_address, scheduler_identity
-from pvdask.launch.environment import compiled_plugins, mpi_command, mpi_environment, project_layout
+from pvdask.launch.environment import mpi_command, mpi_environment
+from pvdask.launch.layout import compiled_plugins, project_layout
 from pvdask.launch.paraview_install import ParaViewInstall, check_no_foreign_vtk, check_python_version, locate_paraview
 from pvdask.launch.runs import run_to_end
 

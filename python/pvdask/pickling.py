@@ -1,0 +1,93 @@
+"""Functions of this package as bytes that a worker can unpickle, though it has not got the package."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any
+
+
+def by_value(function: Callable[..., Any]) -> bytes:
+    """Pickle a function of this package with all of the package that it uses: the workers need not have it.
+
+    Parameters
+    ----------
+    function : callable
+        A function of a worker module, or a `functools.partial` of one.
+
+    Returns
+    -------
+    bytes
+        For ``cloudpickle.loads``.
+    """
+    is_partial = isinstance(function, partial)
+    shipped = _shipped(function.func if is_partial else function)  # type: ignore[attr-defined]
+    if is_partial:
+        shipped = partial(shipped, *function.args, **function.keywords)  # type: ignore[attr-defined]
+    return pickled(shipped)
+
+
+@cache
+def pickled_once(function: Callable[..., Any]) -> bytes:
+    """Pickle a function by value as it is, once a process; for the scheduler, which looks at a function's parameters.
+
+    Parameters
+    ----------
+    function : callable
+        A function of a worker module.
+
+    Returns
+    -------
+    bytes
+        For ``cloudpickle.loads``.
+    """
+    return pickled(function)
+
+
+def pickled(thing: Any) -> bytes:
+    """Pickle with all of the package that is used, by value.
+
+    Parameters
+    ----------
+    thing : object
+        Of functions and classes of worker modules.
+
+    Returns
+    -------
+    bytes
+        For ``cloudpickle.loads``.
+    """
+    import cloudpickle
+
+    with _registered():
+        return bytes(cloudpickle.dumps(thing))
+
+
+@cache
+def _shipped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with its pickle, which is made once a process."""
+    from pvdask.shipping import Shipped
+
+    payload = pickled(function)
+    return Shipped(function, payload, hashlib.sha256(payload).hexdigest())
+
+
+@contextmanager
+def _registered() -> Iterator[None]:
+    """Within, functions of the modules that run on workers are pickled whole."""
+    import cloudpickle
+
+    from pvdask import binning, columns, partitions, sampling, series, shipping
+    from pvdask.expressions import WORKER_MODULES
+
+    modules = [*WORKER_MODULES, binning, columns, partitions, sampling, series, shipping, sys.modules["pvdask.errors"]]
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
