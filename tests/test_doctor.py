@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from commandline import run_command
 
+from pvdask.connection import Connection
 from pvdask.errors import ClusterError, InputError, PvdaskError, SetupError
 from pvdask.launch import ClusterHandle, ParaViewInstall, Stack, health
 
@@ -47,11 +48,11 @@ def test_a_lost_cluster_is_a_cross(tmp_path: Path) -> None:
         address = f"tcp://127.0.0.1:{gone.getsockname()[1]}"
     path.write_text(json.dumps({"address": address}))
     with pytest.raises(ClusterError, match=f"{address} does not answer: start the cluster again"):
-        health.check_scheduler(path)
+        health.check_scheduler(Connection(str(path)))
     with pytest.raises(ClusterError, match="did not tell its versions"):
-        health.check_cluster_versions(path)
+        health.check_cluster_versions(Connection(str(path)))
     with pytest.raises(InputError, match="cannot be read"):
-        health.check_scheduler(tmp_path / "none.json")
+        health.check_scheduler(Connection(str(tmp_path / "none.json")))
 
 
 def test_other_versions_on_the_cluster_are_named(cluster: ClusterHandle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from pathlib import Path
 
+from pvdask.connection import Connection
 from pvdask.tls import FOLDER_VARIABLE, TLSFiles
 
 _UNITS = ("", "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib")
@@ -26,6 +28,42 @@ def positive_count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"{count} is too few: give 1 or more")
     return count
+
+
+def add_scheduler(parser: argparse.ArgumentParser, what_for: str) -> None:
+    """Add the options that name a cluster; `scheduler_of` reads them."""
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument("--scheduler-file", metavar="F", help=f"scheduler file {what_for}")
+    named.add_argument(
+        "--scheduler-address",
+        metavar="A",
+        help="in place of a file: the scheduler's address, such as tcp://host:8786",
+    )
+
+
+def scheduler_of(arguments: argparse.Namespace) -> Connection:
+    """Read the options that name a cluster.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        With what `add_scheduler` asked for.
+
+    Returns
+    -------
+    Connection
+        By a file, which need not be there yet, or an address, or neither.
+
+    Raises
+    ------
+    OptionError
+        What is given as an address is none.
+    """
+    file = str(Path(arguments.scheduler_file).absolute()) if arguments.scheduler_file else ""
+    named = Connection(file, arguments.scheduler_address or "")
+    if named.scheduler_address:
+        named.address()
+    return named
 
 
 def add_tls(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ MAXIMUM_SCHEDULER_FILE_BYTES = 1 << 20
 
 
 SCHEDULER_FILE_VARIABLE = "PVDASK_SCHEDULER_FILE"
+SCHEDULER_ADDRESS_VARIABLE = "PVDASK_SCHEDULER_ADDRESS"
 """Names the scheduler file where no property does."""
 
 
@@ -60,14 +61,41 @@ class Connection:
             `self` where it names a scheduler already.
         """
         tls = self.tls or TLSFiles.of_environment(environment)
-        if self.scheduler_file or self.scheduler_address:
+        if self.names_scheduler:
             return replace(self, tls=tls)
         return replace(
             self,
             tls=tls,
             scheduler_file=environment.get(SCHEDULER_FILE_VARIABLE, ""),
-            scheduler_address=environment.get("PVDASK_SCHEDULER_ADDRESS", ""),
+            scheduler_address=environment.get(SCHEDULER_ADDRESS_VARIABLE, ""),
         )
+
+    @property
+    def names_scheduler(self) -> bool:
+        """Whether there is a file or an address."""
+        return bool(self.scheduler_file or self.scheduler_address)
+
+    def scheduler_properties(self) -> dict[str, str]:
+        """What makes a source connect there, and nowhere else.
+
+        Returns
+        -------
+        dict of str to str
+            By the properties' names in the XML; empty where no scheduler is named.
+        """
+        both = {"SchedulerFile": self.scheduler_file, "SchedulerAddress": self.scheduler_address}
+        return both if self.names_scheduler else {}
+
+    def scheduler_environment(self) -> dict[str, str]:
+        """What makes the sources of a started program connect there, where they name no scheduler themselves.
+
+        Returns
+        -------
+        dict of str to str
+            Environment variables; none where no scheduler is named.
+        """
+        both = {SCHEDULER_FILE_VARIABLE: self.scheduler_file, SCHEDULER_ADDRESS_VARIABLE: self.scheduler_address}
+        return both if self.names_scheduler else {}
 
     def address(self) -> str:
         """Find the scheduler's address.
@@ -88,6 +116,12 @@ class Connection:
             if not _is_address(self.scheduler_address):
                 raise OptionError(
                     "SchedulerAddress", f"found {self.scheduler_address!r}; expected one such as tcp://host:8786."
+                )
+            if self.scheduler_address.startswith("inproc://"):
+                raise OptionError(
+                    "SchedulerAddress",
+                    f"{self.scheduler_address} can be reached within one process alone, and ParaView's ranks are others; "
+                    "start that cluster with processes, LocalCluster(processes=True) or `pvdask cluster`.",
                 )
             return self.scheduler_address.strip()
         if not self.scheduler_file:

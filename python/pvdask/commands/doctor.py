@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pvdask.arguments import add_tls
+from pvdask.arguments import add_scheduler, add_tls, scheduler_of
 from pvdask.error_report import check_new, write_report
 from pvdask.errors import PvdaskError
 from pvdask.launch import Stack
@@ -18,9 +18,7 @@ EXAMPLE = "pvdask doctor --scheduler-file scheduler.json"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument(
-        "--scheduler-file", type=Path, metavar="F", help="look at the cluster of this scheduler file as well"
-    )
+    add_scheduler(parser, "of a cluster to look at as well")
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="also write what was found to a new file, to attach to an issue"
     )
@@ -46,8 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     with Stack() as stack:
         for check in local_checks(stack):
             results.append(_show(check))
-        if arguments.scheduler_file is not None:
-            for check in cluster_checks(arguments.scheduler_file):
+        named = scheduler_of(arguments)
+        if named.names_scheduler:
+            for check in cluster_checks(named):
                 results.append(_show(check))
     if arguments.report is not None:
         write_report(arguments.report, [line for _, line in results])

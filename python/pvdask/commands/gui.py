@@ -8,8 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from pvdask.arguments import host_and_port, positive_count
-from pvdask.commands.server import scheduler_environment
+from pvdask.arguments import add_scheduler, host_and_port, positive_count, scheduler_of
 from pvdask.errors import OptionError, SetupError
 from pvdask.launch import ParaViewInstall, Stack, find_paraview
 from pvdask.launch.display import answering_display
@@ -33,11 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-n", "--ranks", dest="n_ranks", type=positive_count, metavar="RANKS",
         help="start a pvserver on that many MPI ranks of this machine, and end it with ParaView",
     )  # fmt: skip
-    parser.add_argument(
-        "--scheduler-file",
-        metavar="F",
-        help="scheduler file that a new Dask DataFrame Source takes where none is named",
-    )
+    add_scheduler(parser, "that a new Dask DataFrame Source takes where none is named")
     parser.add_argument(
         "--compiled-plugins", action="store_true",
         help="load the compiled Opaque Gaussian, as -n does; a server that ParaView connects to has to have loaded it, too",
@@ -70,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     SetupError
         There is no display, or ParaView cannot be used.
     """
-    if arguments.connect and arguments.scheduler_file:
+    if arguments.connect and scheduler_of(arguments).names_scheduler:
         raise OptionError(
             "--scheduler-file", "it is the server that reads the file: name it where you start `pvdask server`."
         )
@@ -111,7 +106,7 @@ def command_line(
     environment : dict of str to str
         Its environment. ``pvdask`` is on its PATH, for the server configurations in `examples/servers`.
     """
-    named = scheduler_environment(arguments.scheduler_file)
+    named = scheduler_of(arguments).scheduler_environment()
     # ParaView takes what follows an option of files for more of them, so that arguments come first. It takes a script or other
     # files, not both.
     command = [str(install.program("paraview")), *arguments.arguments]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
+from dataclasses import replace
 
-from pvdask.arguments import add_tls, positive_count, positive_seconds
-from pvdask.connection import Connection
+from pvdask.arguments import add_scheduler, add_tls, positive_count, positive_seconds, scheduler_of
 from pvdask.files import expand
 from pvdask.publishing import Published, publish
 
@@ -24,12 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="CSV or Parquet files, folders of them or globs, as the workers see them",
     )
-    parser.add_argument(
-        "--scheduler-file",
-        default=os.environ.get("PVDASK_SCHEDULER_FILE", "scheduler.json"),
-        metavar="F",
-        help="scheduler file of the cluster (default: PVDASK_SCHEDULER_FILE, else scheduler.json)",
-    )
+    add_scheduler(parser, "of the cluster (default: PVDASK_SCHEDULER_FILE, else scheduler.json)")
     parser.add_argument(
         "--partitions",
         type=positive_count,
@@ -62,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
         Where a file, the name or the cluster cannot be used.
     """
     paths = expand(arguments.paths)
-    connection = Connection(arguments.scheduler_file, timeout_s=arguments.timeout)
+    connection = replace(scheduler_of(arguments).with_environment(), timeout_s=arguments.timeout)
+    if not connection.names_scheduler:
+        connection = replace(connection, scheduler_file="scheduler.json")
     published = publish(
         connection, arguments.dataset, paths, n_partitions=arguments.partitions, replace=arguments.replace
     )

@@ -10,7 +10,15 @@ from typing import Any
 
 from pvdask import log
 from pvdask.animation import ALL, Animation
-from pvdask.arguments import add_tls, frame_count, picture_size, positive_count, positive_seconds
+from pvdask.arguments import (
+    add_scheduler,
+    add_tls,
+    frame_count,
+    picture_size,
+    positive_count,
+    positive_seconds,
+    scheduler_of,
+)
 from pvdask.launch import Stack, find_paraview
 from pvdask.progress import Progress
 from pvdask.rendering import BY_RANK, RenderJob, render
@@ -33,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, required=True, metavar="OUT.png",
         help="picture to write; with --frames a film, OUT.mp4 or OUT.avi, or a picture a frame, OUT_####.png",
     )  # fmt: skip
-    parser.add_argument("--scheduler-file", metavar="F", help="scheduler file, in place of the state's")
+    add_scheduler(parser, "of the cluster, in place of the state's")
     parser.add_argument("--dataset", metavar="NAME", help="published DataFrame, in place of the state's")
     parser.add_argument(
         "--input",
@@ -174,23 +182,21 @@ def overrides_of(arguments: argparse.Namespace) -> dict[str, str | list[str]]:
     Parameters
     ----------
     arguments : argparse.Namespace
-        With ``scheduler_file``, ``dataset``, ``input``, ``x``, ``y`` and ``z``.
+        With what `add_scheduler` asked for, ``dataset``, ``input``, ``x``, ``y`` and ``z``.
 
     Returns
     -------
     dict of str to str or list of str
         By the properties' names in the XML.
     """
-    scheduler_file = arguments.scheduler_file and str(Path(arguments.scheduler_file).absolute())
     named = {
-        "SchedulerFile": scheduler_file,
         "FileNames": [name if "://" in name else str(Path(name).absolute()) for name in arguments.input],
         "Dataset": arguments.dataset,
         "XColumn": arguments.x,
         "YColumn": arguments.y,
         "ZColumn": arguments.z,
     }
-    return {name: value for name, value in named.items() if value}
+    return {**scheduler_of(arguments).scheduler_properties(), **{name: value for name, value in named.items() if value}}
 
 
 def report(outcome: dict[str, Any]) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from pvdask.arguments import add_tls, host_and_port, port_number, positive_count
-from pvdask.connection import SCHEDULER_FILE_VARIABLE
+from pvdask.arguments import add_scheduler, add_tls, host_and_port, port_number, positive_count, scheduler_of
 from pvdask.errors import OptionError, SetupError
 from pvdask.launch import ServerHandle, Stack, find_paraview
 from pvdask.launch.paraview_install import ParaViewInstall
@@ -38,11 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--connect-to", type=host_and_port, metavar="HOST:PORT",
         help="reverse connection: listen on no port, but connect to a ParaView that waits for its server there",
     )  # fmt: skip
-    parser.add_argument(
-        "--scheduler-file",
-        metavar="F",
-        help="scheduler file that a new Dask DataFrame Source takes where none is named",
-    )
+    add_scheduler(parser, "that a new Dask DataFrame Source takes where none is named")
     parser.add_argument(
         "--compiled-plugins", action="store_true",
         help="load the compiled Opaque Gaussian as well; a client that does not load it, too, aborts (ParaView 5.11)",
@@ -115,24 +109,8 @@ def _start(stack: Stack, install: ParaViewInstall, arguments: argparse.Namespace
         bind=arguments.bind,
         client=client,
         compiled=arguments.compiled_plugins,
-        env=scheduler_environment(arguments.scheduler_file),
+        env=scheduler_of(arguments).scheduler_environment(),
     )
-
-
-def scheduler_environment(scheduler_file: str | None) -> dict[str, str]:
-    """What to add to a server's environment, so that its sources find the scheduler.
-
-    Parameters
-    ----------
-    scheduler_file : str or None
-        Path of a scheduler file, which need not be there yet.
-
-    Returns
-    -------
-    dict of str to str
-        One variable, or none.
-    """
-    return {SCHEDULER_FILE_VARIABLE: str(Path(scheduler_file).absolute())} if scheduler_file else {}
 
 
 def _announce(server: ServerHandle, install: ParaViewInstall, arguments: argparse.Namespace) -> None:

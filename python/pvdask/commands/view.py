@@ -8,7 +8,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from pvdask.arguments import port_number, positive_count
+from pvdask.arguments import add_scheduler, port_number, positive_count, scheduler_of
 from pvdask.errors import InputError, OptionError
 from pvdask.scene import host_and_port
 from pvdask.scene.engine import Engine, Place
@@ -20,14 +20,11 @@ HELP = "serve a page in which a published DataFrame is looked at, drawn on MPI r
 EXAMPLE = "pvdask view --scheduler-file scheduler.json --dataset stars -n 4"
 
 TOKEN_VARIABLE = "PVDASK_VIEW_TOKEN"
-_SCHEDULER_VARIABLES = ("PVDASK_SCHEDULER_FILE", "PVDASK_SCHEDULER_ADDRESS")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument(
-        "--scheduler-file", type=Path, metavar="F", help="of the cluster (default: PVDASK_SCHEDULER_FILE)"
-    )
+    add_scheduler(parser, "of the cluster (default: PVDASK_SCHEDULER_FILE)")
     parser.add_argument(
         "--dataset", metavar="NAME", help="what to show at first (default: the first that is published)"
     )
@@ -87,13 +84,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    start = {}
-    if arguments.scheduler_file is not None:
-        start["scheduler_file"] = str(arguments.scheduler_file.absolute())
-    elif not any(os.environ.get(name) for name in _SCHEDULER_VARIABLES):
+    start: dict[str, str] = {}
+    named = scheduler_of(arguments)
+    if named.names_scheduler:
+        start |= {"scheduler_file": named.scheduler_file, "scheduler_address": named.scheduler_address}
+    elif not named.with_environment().names_scheduler:
         raise OptionError(
             "--scheduler-file",
-            "no cluster is named: give the file that `pvdask cluster` wrote, or set PVDASK_SCHEDULER_FILE.",
+            "no cluster is named: give the file that `pvdask cluster` wrote, a --scheduler-address, or set PVDASK_SCHEDULER_FILE.",
         )
     if arguments.dataset:
         start["dataset"] = arguments.dataset

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pvdask.connection import Connection
 from pvdask.errors import ClusterError, PvdaskError, SetupError
 from pvdask.launch import Stack, expat_probe
-from pvdask.launch.dask_cluster import ask_scheduler, read_scheduler_address, scheduler_identity
+from pvdask.launch.dask_cluster import ask_scheduler, scheduler_identity
 from pvdask.launch.environment import mpi_command, mpi_environment
 from pvdask.launch.layout import compiled_plugins, project_layout
 from pvdask.launch.paraview_install import ParaViewInstall, check_no_foreign_vtk, check_python_version, locate_paraview
@@ -71,10 +72,10 @@ def local_checks(stack: Stack) -> Iterator[Check]:
     yield Check("OpenGL", functools.partial(check_opengl, install, stack))
 
 
-def cluster_checks(scheduler_file: Path) -> Iterator[Check]:
+def cluster_checks(connection: Connection) -> Iterator[Check]:
     """The checks of a running cluster."""
-    yield Check("scheduler", functools.partial(check_scheduler, scheduler_file))
-    yield Check("versions on the cluster", functools.partial(check_cluster_versions, scheduler_file))
+    yield Check("scheduler", functools.partial(check_scheduler, connection))
+    yield Check("versions on the cluster", functools.partial(check_cluster_versions, connection))
 
 
 def check_packages() -> str:
@@ -167,9 +168,9 @@ def check_expat(install: ParaViewInstall, stack: Stack) -> str:
     return expat_probe.status(install, mpi_environment(stack.folder))
 
 
-def check_scheduler(scheduler_file: Path) -> str:
+def check_scheduler(connection: Connection) -> str:
     """See that the scheduler answers and has workers."""
-    address = read_scheduler_address(scheduler_file)
+    address = connection.address()
     identity = scheduler_identity(address)
     if identity is None:
         raise ClusterError(f"The scheduler at {address} does not answer: start the cluster again (pvdask cluster).")
@@ -178,9 +179,9 @@ def check_scheduler(scheduler_file: Path) -> str:
     return f"{address} with {len(identity['workers'])} worker(s)"
 
 
-def check_cluster_versions(scheduler_file: Path) -> str:
+def check_cluster_versions(connection: Connection) -> str:
     """See that scheduler and workers have the packages that are here."""
-    return compare_versions(ask_cluster_versions(read_scheduler_address(scheduler_file)))
+    return compare_versions(ask_cluster_versions(connection.address()))
 
 
 def ask_cluster_versions(address: str) -> dict[str, Any]:

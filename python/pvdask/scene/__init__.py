@@ -42,6 +42,8 @@ class Scene:
         Share of the rows, above 0, up to 1.
     scheduler_file : str or pathlib.Path, optional
         Cluster of a published name; by default ``PVDASK_SCHEDULER_FILE``.
+    scheduler_address : str, optional
+        In place of a file: the scheduler's address, such as ``tcp://host:8786``.
     n_ranks : int, optional
         MPI ranks of the pvserver that is started. Scenes of as many ranks share it.
     connect : str, optional
@@ -72,6 +74,7 @@ class Scene:
         filter: str | None = None,
         sample: float | None = None,
         scheduler_file: str | Path | None = None,
+        scheduler_address: str | None = None,
         n_ranks: int = 1,
         connect: str | None = None,
     ) -> None:
@@ -83,8 +86,9 @@ class Scene:
         if data is not None and not isinstance(data, str):
             private = PrivateFrame(data)
             where = {"dataset": private.name, "scheduler_address": private.address}
-        elif scheduler_file is not None:
-            where["scheduler_file"] = str(Path(scheduler_file).absolute())
+        elif scheduler_file is not None or scheduler_address is not None:
+            where["scheduler_file"] = str(Path(scheduler_file).absolute()) if scheduler_file else ""
+            where["scheduler_address"] = scheduler_address or ""
         self._private = private
         try:
             self._engine = take_engine(place)
