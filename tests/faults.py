@@ -321,6 +321,7 @@ def poison(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
         client.run_on_scheduler(by_value(allow_failures), usual)
     unpublish(cluster, "poison")  # type: ignore[arg-type]
     cluster.mend_workers()
+    cluster.publish()  # each worker that ended is held against the tasks that it had, and those of the stars have few lives
 
 
 def allow_failures(number: int, dask_scheduler: Any = None) -> int:
