@@ -66,6 +66,9 @@ def make_view(options):
     view.CameraViewUp = [0.0, 1.0, 0.0]
     view.CameraParallelProjection = "camera" not in options
     view.CameraParallelScale = 1.1
+    if options.get("stereo"):
+        view.StereoType, view.StereoRender = "Left", 1  # from the second picture on
+        simple.Render(view)
     return view
 
 

@@ -38,6 +38,7 @@ def scaled(prefix: str) -> dict[str, Any]:
 
 
 ALL, VISIBLE = ({"properties": {"OpaqueLeaveOutHiddenPoints": mode}} for mode in (0, 2))
+ONE_EYE = {"camera": [0.5, 0.2, 0.6], "stereo": True}
 DENSE = {"n_cloud": 12_366, "radius": 0.03}
 LOOKS: dict[str, dict[str, Any]] = {
     "parallel": {},
@@ -64,6 +65,8 @@ SCENES: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
     **{
         f"visible {name}": (RANKS[:3], {**OPAQUE, **SHADED, **DENSE, **VISIBLE, **look}) for name, look in LOOKS.items()
     },
+    "all one eye's": ((2,), {**OPAQUE, **SHADED, **DENSE, **ALL, **ONE_EYE}),
+    "visible one eye's": ((2,), {**OPAQUE, **SHADED, **DENSE, **VISIBLE, **ONE_EYE}),
     "visible plain": ((2,), {**OPAQUE, **CLOUD, **VISIBLE, "camera": [1.0, 0.7, 5.0]}),
     "all plain": ((2,), {**OPAQUE, **CLOUD, **ALL, "camera": [1.0, 0.7, 5.0]}),
     "visible translucent": ((1,), {**OPAQUE, **CLOUD, "properties": {"OpaqueLeaveOutHiddenPoints": 2, "Opacity": 0.5}}),
@@ -144,6 +147,13 @@ def test_the_picture_without_hidden_points_is_the_same(drawn: Pictures, n_ranks:
 def test_points_of_one_colour_are_left_out_as_well(drawn: Pictures) -> None:
     assert greatest_difference(drawn[2, "visible plain"].pixels, drawn[2, "all plain"].pixels) == 0
     assert drawn[2, "visible plain"].report["drawn"] < drawn[2, "all plain"].report["drawn"]
+
+
+def test_one_eye_s_picture_is_taken_from_beside_what_the_discs_face(drawn: Pictures) -> None:
+    """Which of them are hidden is not known then, and all are drawn."""
+    visible, every = drawn[2, "visible one eye's"], drawn[2, "all one eye's"]
+    assert visible.report["drawn"] == every.report["drawn"]
+    assert greatest_difference(visible.pixels, every.pixels) == 0
 
 
 def test_what_can_be_seen_through_hides_nothing(drawn: Pictures) -> None:

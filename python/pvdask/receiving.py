@@ -46,18 +46,26 @@ async def get_block(rpc: Any, address: str, key: str, targets: Sequence[Array]) 
 
     Raises
     ------
-    OSError
-        Where the worker is lost meanwhile.
+    ConnectionError
+        Where the worker is lost, before or meanwhile.
+    Exception
+        What the worker itself met.
     """
+    from distributed.comm.core import CommClosedError
     from distributed.core import send_recv
 
-    comm = await rpc.connect(address)
+    try:
+        comm = await rpc.connect(address)
+    except OSError as error:
+        raise ConnectionError(str(error)) from error
     try:
         with _reading_into(comm, targets):
             response: dict[str, Any] = await send_recv(comm, op="get_data", keys=[key], who=None)
         if response["status"] == "OK":
             await comm.write("OK")  # the worker holds the data until then
         return response
+    except CommClosedError as error:
+        raise ConnectionError(str(error)) from error
     finally:
         rpc.reuse(address, comm)
 
@@ -95,14 +103,14 @@ async def _read(comm: Any, targets: Sequence[Array], deserializers: Any = None) 
                 frames.append(await read_bytes_rw(comm.stream, size))
             else:
                 frames.append(await _fill(comm.stream, place))
+        return await from_frames(
+            frames, deserialize=comm.deserialize, deserializers=deserializers, allow_offload=comm.allow_offload
+        )
     except BaseException as error:
-        comm.abort()  # nobody knows how much of the message was read
-        if isinstance(error, (StreamClosedError, ssl.SSLError)):
+        comm.abort()  # nobody knows how much of the message was read, and the worker waits for an answer to it
+        if isinstance(error, (StreamClosedError, ssl.SSLError, EOFError)):
             raise CommClosedError(f"{comm!r}: {error}") from error
         raise
-    return await from_frames(
-        frames, deserialize=comm.deserialize, deserializers=deserializers, allow_offload=comm.allow_offload
-    )
 
 
 async def _fill(stream: Any, place: memoryview) -> memoryview:

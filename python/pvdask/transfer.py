@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,15 +157,17 @@ def _allocate(plan: Plan, parts: tuple[Part, ...]) -> list[Array]:
 
 async def _fetch_all(plan: Plan, parts: tuple[Part, ...], received: Received, tls: TLSFiles, connect_s: float) -> None:
     async with _connections(tls, connect_s) as rpc:
-        gate = asyncio.Semaphore(CONCURRENT_PARTS)
+        gate, one_by_one = asyncio.Semaphore(CONCURRENT_PARTS), asyncio.Lock()
         unreachable: set[str] = set()  # of all blocks together: one of them has waited for it
         first_rows = np.cumsum([0, *(part.n_rows for part in parts)])
 
         async def one(part: Part, first: int) -> None:
             targets = [array[first : first + part.n_rows] for array in received.arrays]
-            async with gate:
+            # Where blocks are not received in their place, after all, no more than one is held beside the arrays.
+            async with gate, one_by_one if received.bytes_copied else nullcontext():
                 arrays = await _fetch_block(plan, part, rpc, received, unreachable, targets)
-            received.bytes_copied += put(arrays, targets)
+                received.bytes_copied += put(arrays, targets)
+                del arrays
 
         tasks = [asyncio.ensure_future(one(part, int(row))) for part, row in zip(parts, first_rows, strict=False)]
         try:
@@ -231,8 +233,12 @@ async def _from_worker(part: Part, address: str, rpc: Any, targets: list[Array])
     while True:
         try:
             response = await get_block(rpc, address, part.key, targets)
-        except OSError:
+        except ConnectionError:
             return None
+        except OSError as error:
+            raise ClusterError(
+                f"The worker at {address} cannot send a block ({error}); see its log, and whether its disk is well, then Refresh."
+            ) from error
         if response["status"] != "busy":  # it sends to as many others as it may
             return response["data"].get(part.key)
         await asyncio.sleep(RETRY_S)

@@ -4,6 +4,7 @@
 #include "vtkMatrix4x4.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -12,8 +13,23 @@ namespace
 const double MARGIN = 0.02;       // pixels: Mesa's llvmpipe rounds corners of triangles to 1/256
 const double DEPTH_MARGIN = 1e-6; // of 2 from near to far: a depth buffer of 24 bits has steps of 1.2e-7
 const double ROUNDINGS = 8.0;     // in a product of a matrix and a point: the graphics card's, and these here
+const double OFFSET_MARGIN = 1e-4; // of 2: vtkMapper moves what is drawn so far back, against coincident topology, and clamps it
+const double SMALLEST = 0.1;      // pixels: the depths of what is smaller are noise
+const double ROUNDED = 4e-7;      // share of the radius that vtkPointGaussianGS.glsl's triangle may cut off
 const float EVERYWHERE = 1e9f;    // in pixels
 const double LARGEST_SHARE = 0.5; // of the distance that the radius may be: nearer discs are taken to be seen
+
+//----------------------------------------------------------------------------
+// Distances of the nearest and the farthest plane.
+std::array<double, 2> PlanesOf(vtkMatrix4x4* projection)
+{
+  const double scale = projection->GetElement(2, 2), shift = projection->GetElement(2, 3);
+  if (projection->GetElement(3, 2) == 0.0) // a depth is shift - scale * distance in a parallel projection, shift / distance - scale else
+  {
+    return { (shift + 1.0) / scale, (shift - 1.0) / scale };
+  }
+  return { shift / (scale - 1.0), shift / (scale + 1.0) };
+}
 
 //----------------------------------------------------------------------------
 // The first pixel whose middle is not before a place that is not negative.
@@ -37,9 +53,7 @@ DiscOcclusion::DiscOcclusion(
   const auto& p = this->Projection;
   this->Pixels[0] = 0.5 * this->Width * std::abs(p[0][0]);
   this->Pixels[1] = 0.5 * this->Height * std::abs(p[1][1]);
-  // A depth is a - p22 * distance in a parallel projection, and p23 / distance - p22 else.
-  this->Range[0] = this->IsParallel ? (p[2][3] + 1.0) / p[2][2] : p[2][3] / (p[2][2] - 1.0);
-  this->Range[1] = this->IsParallel ? (p[2][3] - 1.0) / p[2][2] : p[2][3] / (p[2][2] + 1.0);
+  this->Range = PlanesOf(projection);
   this->DepthStep[0] = this->IsParallel ? DEPTH_MARGIN / std::abs(p[2][2]) : 0.0;
   this->DepthStep[1] = this->IsParallel ? 0.0 : DEPTH_MARGIN / std::abs(p[2][3]);
   // What is drawn is computed in single precision: a point is as far off, in the camera's coordinates, as the largest of them are.
@@ -51,8 +65,9 @@ DiscOcclusion::DiscOcclusion(
     {
       sum += std::abs(row[axis]) * std::max(std::abs(bounds[2 * axis]), std::abs(bounds[2 * axis + 1]));
     }
-    largest = std::max(largest, sum);
+    largest = sum <= largest ? largest : sum; // also where it is not a number
   }
+  largest = std::isfinite(largest) ? largest : std::numeric_limits<double>::infinity(); // then nothing is sure
   this->Error = ROUNDINGS * std::numeric_limits<float>::epsilon() * largest;
 }
 
@@ -60,9 +75,12 @@ DiscOcclusion::DiscOcclusion(
 bool DiscOcclusion::IsFeasible(vtkMatrix4x4* projection)
 {
   const int others[][2] = { { 0, 1 }, { 1, 0 }, { 2, 0 }, { 2, 1 }, { 3, 0 }, { 3, 1 } };
-  const bool is_perspective = projection->GetElement(3, 2) == -1.0 && projection->GetElement(3, 3) == 0.0;
+  const bool is_perspective = projection->GetElement(3, 2) == -1.0 && projection->GetElement(3, 3) == 0.0 &&
+    projection->GetElement(0, 3) == 0.0 && projection->GetElement(1, 3) == 0.0;
   const bool is_parallel = projection->GetElement(3, 2) == 0.0 && projection->GetElement(3, 3) == 1.0;
-  return (is_perspective || is_parallel) && std::none_of(std::begin(others), std::end(others), [&](const int element[2]) {
+  const auto planes = PlanesOf(projection);
+  return (is_perspective || is_parallel) && std::isfinite(planes[0]) && std::isfinite(planes[1]) && planes[0] < planes[1] &&
+    (is_parallel || planes[0] > 0.0) && std::none_of(std::begin(others), std::end(others), [&](const int element[2]) {
     return projection->GetElement(element[0], element[1]) != 0.0;
   });
 }
@@ -78,6 +96,8 @@ void DiscOcclusion::Project(const Real* centers, int n_points, Disc* discs) cons
   const Real pixels_x = this->Pixels[0], pixels_y = this->Pixels[1], error = this->Error, margin = MARGIN;
   const Real error_pixels = error * (std::max(pixels_x, pixels_y) + std::max(this->Width, this->Height));
   const Real step = this->DepthStep[0] + error + (this->IsParallel ? Real(0) : radius); // no disc is tilted by more than its radius
+  const Real offset = this->DepthStep[0] * (OFFSET_MARGIN / DEPTH_MARGIN);
+  const Real square_offset = this->DepthStep[1] * (OFFSET_MARGIN / DEPTH_MARGIN), least = SMALLEST, rounded = 1 - ROUNDED;
   const Real square_step = this->DepthStep[1], front = this->Range[0], back = this->Range[1];
   const bool is_parallel = this->IsParallel;
   for (int i = 0; i < n_points; ++i)
@@ -94,17 +114,17 @@ void DiscOcclusion::Project(const Real* centers, int n_points, Disc* discs) cons
     // picture plane at a distance of 1 it contains a circle of radius sin a / cos t, and reaches outwards by tan (t + a) - tan t =
     // tan a / cos t / (cos t - sin t tan a). What stands here is less than the one, and more than the other, without a root.
     const Real share = radius * per_w; // tan a / cos t
-    const Real inner = is_parallel ? share : share * (1 - Real(0.5) * share * share);
+    const Real inner = is_parallel ? share * rounded : share * rounded * (1 - Real(0.5) * share * share);
     const Real outer = is_parallel ? share : share * (1 + Real(0.5) * (u * u + v * v)) / (1 - share);
     const Real off = margin + error_pixels * per_w;
     const bool is_known = is_parallel || (away > 0 && share < LARGEST_SHARE);
-    const bool is_whole = is_known && nearest > front && farthest < back;
+    const bool is_whole = is_known && nearest > front && farthest + offset + square_offset * away * away < back;
     const bool is_in_range = farthest >= front && nearest <= back;
     Disc& disc = discs[i];
     disc.X = is_known ? (p[0][0] * u - p[0][2] * beside + p[0][3] * per_w + 1) * half_width : half_width;
     disc.Y = is_known ? (p[1][1] * v - p[1][2] * beside + p[1][3] * per_w + 1) * half_height : half_height;
-    disc.Inner[0] = is_whole ? inner * pixels_x - off : -1;
-    disc.Inner[1] = is_whole ? inner * pixels_y - off : -1;
+    disc.Inner[0] = is_whole && inner * pixels_x > least ? inner * pixels_x - off : -1;
+    disc.Inner[1] = is_whole && inner * pixels_y > least ? inner * pixels_y - off : -1;
     disc.Outer[0] = !is_in_range ? -1 : is_known ? outer * pixels_x + off : EVERYWHERE;
     disc.Outer[1] = !is_in_range ? -1 : is_known ? outer * pixels_y + off : EVERYWHERE;
     disc.Nearest = nearest;

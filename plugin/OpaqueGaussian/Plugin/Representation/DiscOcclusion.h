@@ -15,6 +15,7 @@
 #include "vtkSmartPointer.h"
 #include "vtkType.h"
 
+#include <array>
 #include <vector>
 
 class vtkIdList;
@@ -30,7 +31,8 @@ public:
   DiscOcclusion(vtkMatrix4x4* toCamera, vtkMatrix4x4* projection, const double bounds[6], double radius, const int size[2]);
 
   /**
-   * Whether the projection is one that leaves discs upright; otherwise the answers would be wrong.
+   * Whether the projection is one of those that the answers are right for. It is not where the picture is taken from beside the
+   * camera that the discs face, as one eye's of a stereo picture is.
    */
   static bool IsFeasible(vtkMatrix4x4* projection);
 
@@ -75,13 +77,13 @@ private:
   double ToCamera[3][4];
   double Projection[4][4];
   double Radius;
-  double Pixels[2];    // that a length of 1 has at a distance of 1 from the camera
-  double Error;        // of a coordinate in single precision
-  double Range[2];     // distances of the nearest and the farthest plane
-  double DepthStep[2]; // a and b of a + b * distance * distance, which a depth buffer tells apart for sure
+  double Pixels[2];            // that a length of 1 has at a distance of 1 from the camera
+  double Error;                // of a coordinate in single precision
+  std::array<double, 2> Range; // distances of the nearest and the farthest plane
+  double DepthStep[2];         // a and b of a + b * distance * distance, which a depth buffer tells apart for sure
   int Width, Height;
   bool IsParallel;
-  std::vector<float> Covered; // distance of the nearest disc that covers a pixel for sure
+  std::vector<float> Covered;  // distance of the nearest disc that covers a pixel for sure
 };
 
 #endif

@@ -102,6 +102,7 @@ void vtkCullingPointGaussianMapper::CopyLookTo(vtkPointGaussianMapper* other)
   other->SetColorMode(this->GetColorMode());
   other->SetLookupTable(this->GetLookupTable());
   other->SetUseLookupTableScalarRange(this->GetUseLookupTableScalarRange());
+  other->SetScalarRange(this->GetScalarRange());
   other->SetScaleFactor(this->GetScaleFactor());
   other->SetScaleFunction(this->GetScaleFunction());
   other->SetScaleArray(this->GetScaleArray());
@@ -137,9 +138,17 @@ bool vtkCullingPointGaussianMapper::Culls(vtkRenderer* renderer, vtkMatrix4x4* p
   const bool wanted =
     this->Culling == ALWAYS || (this->Culling == WHERE_THE_PROCESSOR_DRAWS && IsDrawnByProcessor(renderer));
   return wanted && this->DrawsOpaqueDiscs && !this->ScaleArray && this->ScaleFactor > 0.0 &&
+    this->HasSimpleScalars() &&
     !this->GetNumberOfClippingPlanes() && !renderer->GetSelector() && points &&
     (this->Culling == ALWAYS || points->GetNumberOfPoints() > FEW_POINTS) &&
     renderer->GetRenderWindow()->GetMultiSamples() <= 1 && DiscOcclusion::IsFeasible(projection) && IsBare(points);
+}
+
+//----------------------------------------------------------------------------
+bool vtkCullingPointGaussianMapper::HasSimpleScalars()
+{
+  return !this->ScalarVisibility || this->ScalarMode == VTK_SCALAR_MODE_DEFAULT ||
+    (this->ScalarMode == VTK_SCALAR_MODE_USE_POINT_FIELD_DATA && this->ArrayAccessMode == VTK_GET_ARRAY_BY_NAME);
 }
 
 //----------------------------------------------------------------------------
@@ -170,9 +179,14 @@ void vtkCullingPointGaussianMapper::FindVisible(
   auto visible = OpaqueGaussianBlocks::Changed(points, [&](vtkPolyData* leaf) {
     vtkNew<vtkPolyData> needed;
     needed->SetPoints(leaf->GetPoints());
-    if (this->ScalarVisibility)
+    int is_of_cells = 0;
+    vtkAbstractArray* scalars = this->ScalarVisibility
+      ? vtkAbstractMapper::GetAbstractScalars(
+          leaf, this->ScalarMode, this->ArrayAccessMode, this->ArrayId, this->ArrayName, is_of_cells)
+      : nullptr;
+    if (scalars)
     {
-      needed->GetPointData()->AddArray(leaf->GetPointData()->GetAbstractArray(this->GetArrayName()));
+      needed->GetPointData()->SetActiveAttribute(needed->GetPointData()->AddArray(scalars), vtkDataSetAttributes::SCALARS);
     }
     vtkSmartPointer<vtkIdList> ids;
     WithCenters(leaf, [&](const auto* centers, vtkIdType) { ids = occlusion.FindVisible(centers, candidates[leaf]); });

@@ -62,6 +62,10 @@ private:
   vtkCullingPointGaussianMapper(const vtkCullingPointGaussianMapper&) = delete;
   void operator=(const vtkCullingPointGaussianMapper&) = delete;
 
+  /**
+   * Whether the array that gives the colours is found again among those of some points.
+   */
+  bool HasSimpleScalars();
   bool Culls(vtkRenderer* renderer, vtkMatrix4x4* projection, vtkCompositeDataSet* points);
   void FindVisible(vtkRenderer* renderer, vtkActor* actor, vtkMatrix4x4* projection, vtkCompositeDataSet* points);
 
