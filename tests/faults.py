@@ -316,7 +316,8 @@ def set_pause(share: float, dask_worker: Any = None) -> None:
 def poison(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     publish_lazy(cluster, "poison", die, range(2))
     with connected(cluster) as client:  # type: ignore[arg-type]
-        usual = client.run_on_scheduler(by_value(allow_failures), 1)  # so that two workers are enough
+        # One worker is enough for it. Of two partitions, each may end another worker, and then nobody is left to be ended again.
+        usual = client.run_on_scheduler(by_value(allow_failures), 0)
         yield Apply({"Dataset": "poison", "Timeout": 8.0})
         client.run_on_scheduler(by_value(allow_failures), usual)
     unpublish(cluster, "poison")  # type: ignore[arg-type]
