@@ -9,7 +9,7 @@ import pytest
 from vtkmodules.vtkCommonDataModel import vtkPolyData, vtkTable
 
 from pvdask.plan import ColumnSpec
-from pvdask_plugin.output import RADIUS_ARRAY, add_radius, choose_scalars, extent, radius
+from pvdask_plugin.output import RADIUS_ARRAY, add_radius, bounds, choose_scalars, extent, radius
 from pvdask_plugin.vtk_data import fill_poly_data
 
 pytestmark = pytest.mark.vtk
@@ -58,6 +58,13 @@ def test_points_carry_their_radius_and_tables_none() -> None:
     assert extent(table) == {}
     add_radius(table, [])
     assert table.GetFieldData().GetNumberOfArrays() == 0
+
+
+@pytest.mark.parametrize("n_points", [1, 1023, 1024, 1025, 5000])
+def test_bounds_are_those_of_all_points(n_points: int) -> None:
+    points = np.random.default_rng(n_points).normal(0, 50, (n_points, 3)).astype("f4")
+    expected = [edge for axis in range(3) for edge in (points[:, axis].min(), points[:, axis].max())]
+    assert bounds(points) == expected
 
 
 @pytest.mark.parametrize(
