@@ -152,6 +152,23 @@ bool vtkCullingPointGaussianMapper::HasSimpleScalars()
 }
 
 //----------------------------------------------------------------------------
+vtkSmartPointer<vtkPolyData> vtkCullingPointGaussianMapper::WhatIsDrawn(vtkPolyData* leaf)
+{
+  auto needed = vtkSmartPointer<vtkPolyData>::New();
+  needed->SetPoints(leaf->GetPoints());
+  int is_of_cells = 0;
+  vtkAbstractArray* scalars = this->ScalarVisibility
+    ? vtkAbstractMapper::GetAbstractScalars(
+        leaf, this->ScalarMode, this->ArrayAccessMode, this->ArrayId, this->ArrayName, is_of_cells)
+    : nullptr;
+  if (scalars)
+  {
+    needed->GetPointData()->SetActiveAttribute(needed->GetPointData()->AddArray(scalars), vtkDataSetAttributes::SCALARS);
+  }
+  return needed;
+}
+
+//----------------------------------------------------------------------------
 void vtkCullingPointGaussianMapper::FindVisible(
   vtkRenderer* renderer, vtkActor* actor, vtkMatrix4x4* projection, vtkCompositeDataSet* points)
 {
@@ -177,20 +194,9 @@ void vtkCullingPointGaussianMapper::FindVisible(
     WithCenters(leaf, [&](const auto* centers, vtkIdType n_points) { candidates[leaf] = occlusion.Add(centers, n_points); });
   });
   auto visible = OpaqueGaussianBlocks::Changed(points, [&](vtkPolyData* leaf) {
-    vtkNew<vtkPolyData> needed;
-    needed->SetPoints(leaf->GetPoints());
-    int is_of_cells = 0;
-    vtkAbstractArray* scalars = this->ScalarVisibility
-      ? vtkAbstractMapper::GetAbstractScalars(
-          leaf, this->ScalarMode, this->ArrayAccessMode, this->ArrayId, this->ArrayName, is_of_cells)
-      : nullptr;
-    if (scalars)
-    {
-      needed->GetPointData()->SetActiveAttribute(needed->GetPointData()->AddArray(scalars), vtkDataSetAttributes::SCALARS);
-    }
     vtkSmartPointer<vtkIdList> ids;
     WithCenters(leaf, [&](const auto* centers, vtkIdType) { ids = occlusion.FindVisible(centers, candidates[leaf]); });
-    return OpaqueGaussianBlocks::Chosen(needed, ids);
+    return OpaqueGaussianBlocks::Chosen(this->WhatIsDrawn(leaf), ids);
   });
   this->NumberOfDrawnPoints = visible->GetNumberOfPoints();
   this->VisibleMapper->SetInputDataObject(visible);

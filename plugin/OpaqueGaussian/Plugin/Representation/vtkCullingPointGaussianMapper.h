@@ -16,6 +16,7 @@
 
 class vtkCompositeDataSet;
 class vtkMatrix4x4;
+class vtkPolyData;
 
 class vtkCullingPointGaussianMapper : public vtkOpenGLPointGaussianMapper
 {
@@ -67,6 +68,10 @@ private:
    */
   bool HasSimpleScalars();
   bool Culls(vtkRenderer* renderer, vtkMatrix4x4* projection, vtkCompositeDataSet* points);
+  /**
+   * The points, and of their arrays the one that gives the colours.
+   */
+  vtkSmartPointer<vtkPolyData> WhatIsDrawn(vtkPolyData* leaf);
   void FindVisible(vtkRenderer* renderer, vtkActor* actor, vtkMatrix4x4* projection, vtkCompositeDataSet* points);
 
   int Culling = WHERE_THE_PROCESSOR_DRAWS;
