@@ -112,8 +112,8 @@ def _interface(arguments: argparse.Namespace) -> str | None:
 
 def _announce(cluster: ClusterHandle, threads: int) -> None:
     workers = f"{cluster.n_workers} worker(s) of {threads} thread(s)"
-    print(f"ready: {cluster.address}, {workers}, scheduler file {cluster.scheduler_file}", flush=True)
     _say("stop it with Ctrl-C")
+    print(f"ready: {cluster.address}, {workers}, scheduler file {cluster.scheduler_file}", flush=True)
 
 
 def _say(text: str) -> None:

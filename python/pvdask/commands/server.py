@@ -114,11 +114,11 @@ def _start(stack: Stack, install: ParaViewInstall, arguments: argparse.Namespace
 
 
 def _announce(server: ServerHandle, install: ParaViewInstall, arguments: argparse.Namespace) -> None:
+    """Tell how to reach the server; the line ``ready:`` is the last, since whoever waits for it may stop us at once."""
     if arguments.connect_to:
         print(f"ready: pvserver on {arguments.n_ranks} rank(s), connected to {server.host}:{server.port}", flush=True)
         return
     host = arguments.bind or server.host
-    print(f"ready: pvserver on {arguments.n_ranks} rank(s) at {host}:{server.port}", flush=True)
     hints = [
         f"in ParaView: File > Connect, a server of type Client / Server, host {host}, port {server.port}",
         f'in Python: paraview.simple.Connect("{host}", {server.port})',
@@ -131,6 +131,7 @@ def _announce(server: ServerHandle, install: ParaViewInstall, arguments: argpars
         )
     for hint in hints:
         print(f"pvdask: {hint}", file=sys.stderr, flush=True)
+    print(f"ready: pvserver on {arguments.n_ranks} rank(s) at {host}:{server.port}", flush=True)
 
 
 def _wait(server: ServerHandle) -> None:

@@ -110,5 +110,5 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 def _announce(settings: Settings, port: int) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     path = f"?token={settings.token}" if settings.token else ""
+    print("pvdask: open this address in a browser; stop with Ctrl-C", file=sys.stderr, flush=True)
     print(f"ready: http://{host}:{port}/{path}", flush=True)
-    print("pvdask: open that address in a browser; stop with Ctrl-C", file=sys.stderr, flush=True)
