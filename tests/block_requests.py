@@ -38,7 +38,7 @@ def check_arrays(block: list[Any], n_rows: int) -> None:
     """What VTK takes without looking: plain types, one row of memory after another."""
     header, points, *arrays = block
     assert header.dtype == np.dtype("i8")
-    assert header.shape == (3,)
+    assert header.shape == (4,)
     assert points.shape == (n_rows, 3)
     for array in (points, *arrays):
         assert type(array) is np.ndarray

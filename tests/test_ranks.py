@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from thread_ranks import Outcome, ThreadRanks, on_ranks
 
 from pvdask.errors import InputError, printable
-from pvdask.ranks import AgreedError, RankGroup, SerialRanks, agree, beat, describe, share
+from pvdask.ranks import AgreedError, RankGroup, SerialRanks, agree, describe, share
 
 pytestmark = pytest.mark.unit
 
@@ -133,25 +133,6 @@ def test_any_message_of_rank_0_reaches_all(call: str, text: str) -> None:
 
     message = check_same_message(on_ranks(3, work))
     assert text.encode(errors="backslashreplace") in message.encode(errors="backslashreplace")
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_ranks_sleep_while_rank_0_has_nothing_to_share(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each word of rank 0 is one collective call of all; what it shares in the end reaches all."""
-    monkeypatch.setattr("pvdask.ranks.BEAT_S", 0.02)
-
-    def work(ranks: ThreadRanks) -> bytes:
-        if ranks.rank == 0:
-            tell = beat(ranks)
-            for _ in range(20):
-                time.sleep(0.01)
-                tell()
-        return share(ranks, b"found", None)
-
-    outcomes = on_ranks(size, work)
-    assert [outcome.value for outcome in outcomes] == [b"found"] * size
-    assert len({tuple(outcome.calls) for outcome in outcomes}) == 1
-    assert (len(outcomes[0].calls) > 4) == (size > 1)
 
 
 def test_the_serial_rank_is_a_group_of_one() -> None:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
-from typing import Any
+import time
+from contextlib import suppress
+from typing import Any, ClassVar
 
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 from vtkmodules.vtkParallelCore import vtkMultiProcessController
 
+with suppress(ImportError):  # a ParaView without MPI has one rank
+    import vtkmodules.vtkParallelMPI  # noqa: F401 - or Python does not know that the controller can `Iprobe`
+
 _IDLE_OBJECTS = 10_000
+
+_TURN_TAG = 77_123
+"""Tag of the message that tells a rank that the others are there; ParaView's own tags are others."""
+
+_BRISK_S = 0.0005
+"""Seconds that a rank looks for such a message without a break: an answer to what was just said comes by then."""
+
+_NAP_SHARE, _LONGEST_NAP_S = 0.05, 0.005
+"""A nap between two looks is this share of the time waited so far, up to so many seconds."""
 
 
 def hold_collection() -> None:
@@ -34,7 +49,14 @@ def collect_when_idle() -> None:
 
 
 class VtkRanks:
-    """Collective calls over ``vtkMultiProcessController``; a `pvdask.ranks.RankGroup`."""
+    """Collective calls over ``vtkMultiProcessController``; a `pvdask.ranks.RankGroup`.
+
+    A rank that waits in a collective call of MPI takes a whole core for it, which on one host is a worker's, or another rank's. So
+    the ranks meet first, by short messages that they look for now and then, and no rank enters the call before the others are
+    there.
+    """
+
+    _all_can_look: ClassVar[bool | None] = None
 
     def __init__(self) -> None:
         self._controller = vtkMultiProcessController.GetGlobalController()
@@ -64,6 +86,8 @@ class VtkRanks:
         """
         if self.size == 1:
             return payload or b""
+        if self._can_meet():
+            self._follow_root()
         length = _lengths([len(payload or b"")])
         self._controller.Broadcast(length, 0)
         array = _byte_array(payload or b"" if self.rank == 0 else b"", int(length.GetValue(0)))
@@ -85,6 +109,9 @@ class VtkRanks:
         """
         if self.size == 1:
             return [payload]
+        if self._can_meet():
+            self._come_to_root()
+            self._follow_root()
         lengths = _lengths([0] * self.size)
         self._controller.AllGather(_lengths([len(payload)]), lengths)
         sizes = [int(lengths.GetValue(rank)) for rank in range(self.size)]
@@ -94,6 +121,43 @@ class VtkRanks:
         flat = bytes(vtk_to_numpy(gathered))
         stride = len(flat) // self.size
         return [flat[rank * stride : rank * stride + size] for rank, size in enumerate(sizes)]
+
+    def _can_meet(self) -> bool:
+        """Whether every rank can look for a message without waiting for it; asked once a process, of all ranks together."""
+        if VtkRanks._all_can_look is None:
+            # Python's object of the controller cannot, where somebody made it before this module was imported, and keeps it.
+            abilities = _lengths([0] * self.size)
+            self._controller.AllGather(_lengths([hasattr(self._controller, "Iprobe")]), abilities)
+            VtkRanks._all_can_look = bool(vtk_to_numpy(abilities).all())
+        return VtkRanks._all_can_look
+
+    def _follow_root(self) -> None:
+        """Wait for rank 0."""
+        if self.rank:
+            self._wait_for(0)
+        else:
+            for other in range(1, self.size):
+                self._controller.Send(_lengths([0]), other, _TURN_TAG)
+
+    def _come_to_root(self) -> None:
+        """On rank 0, wait for all others."""
+        if self.rank:
+            self._controller.Send(_lengths([0]), 0, _TURN_TAG)
+        else:
+            for other in range(1, self.size):
+                self._wait_for(other)
+
+    def _wait_for(self, other: int) -> None:
+        """Wait for a rank's message, asleep most of the time where it takes long."""
+        found, who = [0], [0]
+        started = time.monotonic()
+        while self._controller.Iprobe(other, _TURN_TAG, found, who) and not found[0]:
+            waited = time.monotonic() - started
+            if waited < _BRISK_S:
+                os.sched_yield()
+            else:
+                time.sleep(min(waited * _NAP_SHARE, _LONGEST_NAP_S))
+        self._controller.Receive(_lengths([0]), other, _TURN_TAG)
 
 
 def _lengths(values: list[int]) -> Any:

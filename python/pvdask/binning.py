@@ -186,23 +186,6 @@ def finish(grid: Grid, *, request: Request) -> list[Array]:
     return [header, np.empty((0, 3), "<f4"), *columns]
 
 
-def describe(block: list[Array]) -> list[int]:
-    """Tell what went into a grid.
-
-    Parameters
-    ----------
-    block : list
-        What `finish` made.
-
-    Returns
-    -------
-    list of int
-        See `HEADER`.
-    """
-    counts: list[int] = block[0].tolist()
-    return counts
-
-
 def _selected(frame: Any, request: Request) -> Any:
     frame = displayed(frame)
     mask = selected_rows(frame, request)

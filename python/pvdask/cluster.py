@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -178,6 +179,10 @@ class Cluster(SchedulerClient):
         return list(await self._client.list_datasets())
 
     async def _look_up(self, name: str) -> tuple[str, Any]:
+        if name:
+            with suppress(KeyError):
+                return name, _as_frame(await self._client.get_dataset(name), name)
+        # It is the first that is wanted, or one whose name is not a text, or one that is not there.
         published = list(await self._client.list_datasets())
         by_text = {str(key): key for key in published}
         if not name and by_text:
@@ -198,8 +203,8 @@ class Cluster(SchedulerClient):
         tasks = block_graph(frame, request)
         *blocks, total = self._client.get(tasks.graph, [*tasks.blocks, tasks.summary], sync=False)
         self._held += blocks
-        counts = await self._result(total, "making the arrays")
-        return Blocks(tasks.blocks, tuple(tuple(count) for count in counts))
+        headers = await self._result(total, "making the arrays")
+        return Blocks(tasks.blocks, tuple(tuple(header.tolist()) for header in headers))
 
     async def _cut(self, pieces: Sequence[tuple[str, int, int]]) -> list[str]:
         import cloudpickle

@@ -9,8 +9,8 @@ A *request* is a dict: ``positions`` (0, 2 or 3 display names), ``coordinates`` 
 `pvdask.plan.ColumnSpec`; the kinds `PARTITION_ID` and `ROW_ID` are made, not read), and ``filter``, ``fraction``, ``seed``
 (see `pvdask.sampling`).
 
-A *block* is a list: ``[header, points, column, column, …]``, with ``header`` an array of three counts: rows in the block, rows
-of the partition, rows dropped. Lists of arrays travel between Dask's processes without being copied. The header is an array, and
+A *block* is a list: ``[header, points, column, column, …]``, with ``header`` an array of four counts: rows in the block, rows of
+the partition, rows dropped, bytes of the other arrays. Lists of arrays travel between Dask's processes without being copied. The header is an array, and
 the first, for a reason: distributed (comm/tcp.py, 2026.8) receives the first array of a message in one buffer with what goes before
 it, where it is hardly ever aligned, and each of the others in a buffer of its own.
 """
@@ -82,10 +82,9 @@ def convert(
         kept = np.flatnonzero(np.isfinite(points).all(axis=1))
         points, frame, rows = points[kept], frame.iloc[kept], kept if rows is None else rows[kept]
     arrays = [_array(frame, index, rows, *column) for column in request["columns"]]
-    header = np.array([len(frame), n_frame_rows, n_selected - len(frame)], dtype="i8")
     if not request["send_points"]:
         points = points[:0]
-    return [header, points, *arrays]
+    return _block(len(frame), n_frame_rows, n_selected - len(frame), [points, *arrays])
 
 
 def count_bins(frame: Any, index: int, offsets: list[int], *, request: Request) -> tuple[Any, Any]:
@@ -119,8 +118,8 @@ def describe(block: Block) -> tuple[int, int, int, int]:
     tuple of int
         Rows in the block, rows of the partition, rows dropped, bytes of all arrays.
     """
-    n_rows, n_frame_rows, n_dropped = block[0].tolist()
-    return n_rows, n_frame_rows, n_dropped, sum(array.nbytes for array in block[1:])
+    n_rows, n_frame_rows, n_dropped, n_bytes = block[0].tolist()
+    return n_rows, n_frame_rows, n_dropped, n_bytes
 
 
 def cut(block: Block, start: int, stop: int) -> Block:
@@ -138,7 +137,7 @@ def cut(block: Block, start: int, stop: int) -> Block:
     list
         A block of views: nothing is copied.
     """
-    return [np.array([stop - start, 0, 0], dtype="i8"), *(array[start:stop] for array in block[1:])]
+    return _block(stop - start, 0, 0, [array[start:stop] for array in block[1:]])
 
 
 def position_of(series: pd.Series[Any]) -> np.ndarray[Any, Any]:
@@ -177,6 +176,11 @@ def from_spherical(longitude: Any, latitude: Any, distance: Any = 1.0) -> list[n
     with np.errstate(invalid="ignore"):
         across = distance * np.cos(latitude)
         return [across * np.cos(longitude), across * np.sin(longitude), distance * np.sin(latitude)]
+
+
+def _block(n_rows: int, n_frame_rows: int, n_dropped: int, arrays: list[np.ndarray[Any, Any]]) -> Block:
+    n_bytes = sum(array.nbytes for array in arrays)
+    return [np.array([n_rows, n_frame_rows, n_dropped, n_bytes], dtype="i8"), *arrays]
 
 
 def _points(frame: pd.DataFrame, request: Request) -> tuple[np.ndarray[Any, Any], bool]:

@@ -17,7 +17,7 @@ from pvdask.loop import Deadline
 from pvdask.memory import RESERVE, available_bytes
 from pvdask.options import SourceOptions
 from pvdask.origin import Origin, remember_scheduler
-from pvdask.ranks import RankGroup, agree, beat, describe, share
+from pvdask.ranks import RankGroup, agree, describe, share
 from pvdask.transfer import fetch
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -192,12 +192,10 @@ def _bin_on_cluster(
     try:
         if cluster is not None:
             try:
-                cluster.on_tick = beat(ranks)
                 cluster.__enter__()
                 payload = make_grid_plan(cluster, options, spec, boxes, known).to_bytes()
             except Exception as caught:  # whatever it is, the other ranks are waiting to hear of it
                 error = describe(caught)
-            cluster.on_tick = None  # what follows is said by all
         plan = GridPlan.from_bytes(share(ranks, payload, error))
         try:
             arrays = fetch(plan.plan, ranks.rank, deadline, on_progress, options.connection.tls).arrays[1:]

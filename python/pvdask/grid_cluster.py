@@ -67,8 +67,8 @@ class GridCluster(Cluster):
         *blocks, total = self._client.get(tasks, [*keys, summary], sync=False)
         self._held += blocks
         grids.clear()  # held no longer than the boxes need them
-        counts = await self._result(total, "binning the rows")
-        return keys, list(counts[0])
+        headers = await self._result(total, "binning the rows")
+        return keys, list(headers[0].tolist())
 
     async def _holders(self, frame: Any, graph: dict[Any, Any], parts: Sequence[Any]) -> list[tuple[str, ...]]:
         """Workers that hold each partition, or what it is made of; none of a partition that is made from nothing."""

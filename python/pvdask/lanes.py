@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from pvdask.pickling import by_value
-from pvdask.tasks import Graph, calls
+from pvdask.tasks import Graph, add_headers, calls
 
 FAN_IN = 2
 """Boxes that one task adds up: more would bring more of them to one worker at a time."""
@@ -121,7 +121,7 @@ def box_graph(
     Returns
     -------
     tuple
-        The tasks, the keys of the boxes, and the key of a list of what went into each, see `pvdask.binning.describe`.
+        The tasks, the keys of the boxes, and the key of a list of their headers.
     """
     from pvdask import binning
 
@@ -136,11 +136,7 @@ def box_graph(
         ends.append(_added(tasks, keys, request, f"{token}-{number}"))
     blocks = [f"pvdask-block-{token}-{number}" for number in range(len(boxes))]
     tasks |= calls(f"pvdask-finisher-{token}", partial(binning.finish, request=request), blocks, ends)
-    counts = [f"pvdask-count-{token}-{number}" for number in range(len(boxes))]
-    tasks |= calls(f"pvdask-describe-{token}", binning.describe, counts, blocks)
-    summary = f"pvdask-summary-{token}"
-    tasks[summary] = (list, counts)
-    return tasks, blocks, summary
+    return tasks, blocks, add_headers(tasks, blocks, token)
 
 
 def _added(tasks: Graph, keys: Sequence[str], request: dict[str, Any], token: str) -> str:

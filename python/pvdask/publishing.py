@@ -10,7 +10,7 @@ from pvdask.connection import Connection
 from pvdask.errors import ClusterError, DatasetError, InputError
 from pvdask.files import open_files, unreadable
 from pvdask.progress import Progress
-from pvdask.scheduler import SchedulerClient
+from pvdask.scheduler import SchedulerClient, send_at_once
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,11 @@ def connect(connection: Connection) -> Any:
     with SchedulerClient(connection) as checked:  # its deadline holds, where somebody listens and never answers as well
         address = checked.address
     try:
-        return Client(address, timeout=connection.timeout_s, security=connection.tls.security())
+        client = Client(address, timeout=connection.timeout_s, security=connection.tls.security())
     except (OSError, TimeoutError) as error:
         raise ClusterError(f"The scheduler at {address} was lost ({error}); see that the cluster is up.") from error
+    send_at_once(client)
+    return client
 
 
 def _persist(client: Any, frame: Any, paths: Sequence[str]) -> Any:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from pvdask.errors import PvdaskError
 
-BEAT_S = 0.5
-"""Seconds between two words of rank 0 that there is nothing to share yet."""
-
-_NOT_YET = b"."
-
 
 class RankGroup(Protocol):
-    """Collective calls; every rank of the group must make the same ones in the same order."""
+    """Collective calls; every rank of the group must make the same ones in the same order.
+
+    Rank 0 may take seconds or minutes before its call: the others should sleep meanwhile.
+    """
 
     @property
     def rank(self) -> int:
@@ -130,38 +126,9 @@ def share(ranks: RankGroup, payload: bytes | None, error: BaseException | str | 
     """
     message = b"" if ranks.rank else (b"!" + describe(error).encode() if error is not None else b"=" + (payload or b""))
     received = ranks.broadcast(message)
-    while ranks.rank and received == _NOT_YET:
-        time.sleep(BEAT_S * 0.9)
-        received = ranks.broadcast(message)
     if received[:1] == b"!":
         raise AgreedError(received[1:].decode())
     return received[1:]
-
-
-def beat(ranks: RankGroup) -> Callable[[], None]:
-    """Let the other ranks sleep until rank 0 shares something, which takes it seconds or minutes.
-
-    A rank that waits in a collective call of MPI takes a whole core for it. On one host, that would be a worker's.
-
-    Parameters
-    ----------
-    ranks : RankGroup
-        The ranks; on the others than 0, their next call has to be `share`.
-
-    Returns
-    -------
-    callable
-        To be called by rank 0 again and again until it calls `share`.
-    """
-    last = time.monotonic()
-
-    def tell() -> None:
-        nonlocal last
-        if ranks.size > 1 and time.monotonic() - last >= BEAT_S:
-            last = time.monotonic()
-            ranks.broadcast(_NOT_YET)
-
-    return tell
 
 
 def describe(error: BaseException | str) -> str:

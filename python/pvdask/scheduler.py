@@ -118,6 +118,7 @@ class SchedulerClient:
             )
             self._client = client
             await client
+            send_at_once(client)
         except (
             TypeError,
             RuntimeError,
@@ -184,6 +185,20 @@ class SchedulerClient:
 
     async def _close(self) -> None:
         await self._client.close(timeout=CLOSE_S / 2)
+
+
+def send_at_once(client: Any) -> None:
+    """Have a client send each message when it is there, not ten milliseconds after the one before.
+
+    distributed (batched.py, 2026.8) gathers messages for that long, which is for clients that submit thousands of tasks one by
+    one. One that lives for a pull sends five, and would wait for most of them: to submit, to let go, to say goodbye.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Connected.
+    """
+    client.scheduler_comm.interval = 0.0
 
 
 def first_line(error: BaseException) -> str:

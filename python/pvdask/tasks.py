@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from pvdask.pickling import by_value
@@ -27,7 +28,7 @@ class BlockGraph:
     blocks : tuple of str
         Keys of the blocks, one a partition.
     summary : str
-        Key of a list of what is in each, see `pvdask.columns.describe`.
+        Key of a list of their headers.
     """
 
     graph: Graph
@@ -61,11 +62,7 @@ def block_graph(frame: Any, request: dict[str, Any]) -> BlockGraph:
     elif any(kind == columns.PARTITION_ID for _, kind, *_ in request["columns"]):
         extra = [(index,) for index in range(len(parts))]
     graph |= calls(f"pvdask-convert-{token}", partial(columns.convert, request=request), blocks, parts, extra)
-    counts = [f"pvdask-count-{token}-{index}" for index in range(len(parts))]
-    graph |= calls(f"pvdask-describe-{token}", columns.describe, counts, blocks)
-    summary = f"pvdask-summary-{token}"
-    graph[summary] = (list, counts)
-    return BlockGraph(graph, tuple(blocks), summary)
+    return BlockGraph(graph, tuple(blocks), add_headers(graph, blocks, token))
 
 
 def map_graph(frame: Any, function: Callable[[Any], Any]) -> tuple[Graph, str]:
@@ -158,6 +155,30 @@ def calls(
     arguments = extra or [() for _ in keys]
     tasks = {key: (apply, name, part, *rest) for key, part, rest in zip(keys, on, arguments, strict=True)}
     return {name: (cloudpickle.loads, by_value(function)), **tasks}
+
+
+def add_headers(graph: Graph, blocks: Sequence[str], token: str) -> str:
+    """Plan a list of the headers of blocks, which are the first of each; no block moves for it.
+
+    Parameters
+    ----------
+    graph : dict
+        Tasks; those that are needed are added.
+    blocks : sequence of str
+        Keys of the blocks.
+    token : str
+        For the keys.
+
+    Returns
+    -------
+    str
+        Key of the list.
+    """
+    headers = [f"pvdask-header-{token}-{index}" for index in range(len(blocks))]
+    graph |= {header: (itemgetter(0), block) for header, block in zip(headers, blocks, strict=True)}
+    summary = f"pvdask-summary-{token}"
+    graph[summary] = (list, headers)
+    return summary
 
 
 def frame_graph(frame: Any, needed: Sequence[str] | None) -> tuple[Graph, list[Any]]:
