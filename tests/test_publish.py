@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from clusters import connected, every_width, unpublish
+from clusters import connected, every_width, keep_package_from_workers, package_on_workers, unpublish
 from commandline import run_command
 
 from pvdask.launch import ClusterHandle
@@ -17,6 +18,12 @@ from pvdask.launch import ClusterHandle
 pytestmark = pytest.mark.cluster
 
 NAME = "publish-test"
+
+
+@pytest.fixture(autouse=True)
+def _without_package(cluster: ClusterHandle) -> None:
+    """What reads the files is sent to the workers: they need not have this package."""
+    keep_package_from_workers(cluster)
 
 
 @pytest.fixture
@@ -63,7 +70,7 @@ def test_a_csv_is_one_partition_a_worker_and_what_pandas_reads(
     cluster: ClusterHandle, free_name: str, gaia_csv: Path
 ) -> None:
     said = publish(cluster, free_name, str(gaia_csv))
-    expected = pd.read_csv(gaia_csv)
+    expected = pd.read_csv(gaia_csv, float_precision="round_trip")
     rows, held, frame = published(cluster, free_name)
     assert len(rows) == cluster.n_workers
     assert held == [1] * cluster.n_workers
@@ -115,3 +122,28 @@ def test_a_name_that_is_taken_needs_replace(cluster: ClusterHandle, free_name: s
     assert published(cluster, free_name)[2]["x"].tolist() == [1]
     publish(cluster, free_name, str(second), "--replace")
     assert published(cluster, free_name)[2]["x"].tolist() == [4, 7]
+
+
+def test_a_file_that_only_looks_the_same_is_read_again(cluster: ClusterHandle, free_name: str, tmp_path: Path) -> None:
+    """Dask names what it reads by a file's name, size and time, and takes what it has for the same name."""
+    path = tmp_path / "stars.csv"
+    path.write_text("x,y,z\n1,2,3\n")
+    before = path.stat()
+    publish(cluster, free_name, str(path))
+    path.write_text("x,y,z\n4,5,6\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    publish(cluster, free_name, str(path), "--replace")
+    assert published(cluster, free_name)[2]["x"].tolist() == [4]
+
+
+def test_numbers_are_published_digit_for_digit(cluster: ClusterHandle, free_name: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame(rng.normal(0, 100, (60_000, 3)), columns=["x", "y", "z"])
+    for index in range(2):
+        table[index * 30_000 : (index + 1) * 30_000].to_csv(tmp_path / f"{index}.csv", index=False)
+    publish(cluster, free_name, str(tmp_path / "*.csv"))
+    _, held, found = published(cluster, free_name)
+    assert held == [1] * cluster.n_workers
+    assert_same_table(found, table)
+    assert set(package_on_workers(cluster).values()) == {(False, False)}

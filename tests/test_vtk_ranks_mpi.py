@@ -84,6 +84,55 @@ def test_all_ranks_hear_the_same(install: ParaViewInstall, stack: Stack, tmp_pat
     assert len({json.dumps({**entry, "rank": 0}) for entry in said}) == 1
 
 
+WAITING = """
+import paraview.simple
+import json, sys, time
+from pvdask_plugin.vtk_ranks import VtkRanks
+
+ranks = VtkRanks()
+ranks.all_gather(b"all are here")
+said = {}
+for name, late in {"broadcast": 0, "all_gather": ranks.size - 1}.items():
+    ranks.broadcast(b"now")
+    used, began = time.process_time(), time.monotonic()
+    if ranks.rank == late:
+        time.sleep(2.0)
+    said[name] = len(getattr(ranks, name)(b"%d" % ranks.rank))
+    said[name + " share"] = (time.process_time() - used) / (time.monotonic() - began)
+with open(f"{sys.argv[1]}/{ranks.rank}.json", "w") as file:
+    json.dump(said, file)
+"""
+
+
+def test_a_rank_that_waits_leaves_its_core_to_others(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
+    """Of the time that it waits for a late one, in MPI's own calls it would use all."""
+    script = tmp_path / "waiting.py"
+    script.write_text(WAITING)
+    done = run_on_all(install, stack, script, 3)
+    assert done.returncode == 0, done.stderr
+    said = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)]
+    assert [(entry["broadcast"], entry["all_gather"]) for entry in said] == [(1, 3)] * 3
+    shares = [entry[f"{name} share"] for entry in said for name in ("broadcast", "all_gather")]
+    assert max(shares) < 0.25, shares
+
+
+def test_ranks_meet_where_one_of_them_cannot_look(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
+    """As where a script holds the controller since before the plugin was there: all have to wait in MPI then."""
+    script = tmp_path / "collectives.py"
+    held = (
+        "from vtkmodules.vtkParallelCore import vtkMultiProcessController\n"
+        "held = vtkMultiProcessController.GetGlobalController()\n"
+        "if held.GetLocalProcessId() != 1:\n    del held\n"
+    )
+    look = 'open(f"{sys.argv[1]}/{ranks.rank}.look", "w").write(str(VtkRanks._all_can_look))\n'
+    script.write_text(held + SCRIPT + look)
+    done = run_on_all(install, stack, script, 3)
+    assert done.returncode == 0, done.stderr
+    assert {(tmp_path / f"{rank}.look").read_text() for rank in range(3)} == {"False"}
+    gathered = [json.loads((tmp_path / f"{rank}.json").read_text())["gathered"] for rank in range(3)]
+    assert gathered[0] == gathered[1] == gathered[2]
+
+
 def test_must_fail_a_rank_that_ends_early_is_seen(install: ParaViewInstall, stack: Stack, tmp_path: Path) -> None:
     script = tmp_path / "early.py"
     script.write_text(

@@ -10,9 +10,9 @@ A *request* is a dict: ``positions`` (0, 2 or 3 display names), ``coordinates`` 
 (see `pvdask.sampling`).
 
 A *block* is a list: ``[header, points, column, column, …]``, with ``header`` an array of four counts: rows in the block, rows of
-the partition, rows dropped, bytes of the other arrays. Lists of arrays travel between Dask's processes without being copied. The header is an array, and
-the first, for a reason: distributed (comm/tcp.py, 2026.8) receives the first array of a message in one buffer with what goes before
-it, where it is hardly ever aligned, and each of the others in a buffer of its own.
+the partition, rows dropped, bytes of the other arrays. Lists of arrays travel between Dask's processes without being copied. The
+header is an array, and the first, for a reason: distributed (comm/tcp.py, 2026.8) receives the first array of a message in one
+buffer with what goes before it, where it is hardly ever aligned, and each of the others in a buffer of its own.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import gzip
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,13 +25,15 @@ MAXIMUM_COLUMNS = 100_000
 MAXIMUM_HEADER_BYTES = 16 << 20
 
 
-def open_files(paths: Sequence[str]) -> Any:
+def open_files(paths: Sequence[str], n_partitions: int = 0) -> Any:
     """Open files as one frame, without reading more than a sample of them.
 
     Parameters
     ----------
     paths : sequence of str
         CSV files (plain or gzip), Parquet files, folders of either, or globs; URLs of a file system that Dask knows.
+    n_partitions : int, optional
+        What the frame is to be repartitioned to: CSV files are cut so that little is left to do for it.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def open_files(paths: Sequence[str]) -> Any:
         if kinds.pop():
             # A list of one folder is read without its hive partitions.
             return dd.read_parquet(files[0] if len(files) == 1 else files, split_row_groups="adaptive")
-        return _read_csv(_csv_files(files))
+        return _read_csv(_csv_files(files), n_partitions)
     except InputError:
         raise
     except Exception as error:  # pandas, pyarrow and fsspec each raise kinds of their own
@@ -118,36 +121,58 @@ def unreadable(paths: Sequence[str], error: BaseException | None) -> str:
     return f"{shown} cannot be read as a table ({reason}); expected CSV or Parquet with the same columns in every row."
 
 
-def _read_csv(files: Sequence[str]) -> Any:
+def _read_csv(files: Sequence[str], n_partitions: int) -> Any:
     import dask.dataframe as dd
 
     local = [file for file in files if "://" not in file]
     separator = "," if len(local) < len(files) else _separator(files[0])
-    block = block_bytes(sum(os.path.getsize(file) for file in local))
+    block = block_bytes(sum(os.path.getsize(file) for file in local), n_partitions)
     check_csv(files, block)
     if any(file.endswith(".gz") for file in files):
         return dd.read_csv(list(files), sep=separator, blocksize=None, compression="gzip")  # gzip cannot be cut
     # low_memory tells types from a part of a block at a time
-    return dd.read_csv(list(files), sep=separator, blocksize=block, low_memory=False)
+    options = {"sep": separator, "blocksize": block, "low_memory": False}
+    return _read_numbers(files, options, dd.read_csv(list(files), **options))
 
 
-def block_bytes(total_bytes: int) -> int:
+def _read_numbers(files: Sequence[str], options: dict[str, Any], frame: Any) -> Any:
+    """The same frame; where it holds numbers alone, read by what is faster at that."""
+    from pvdask.numeric_csv import NUMERIC_DTYPES, read_block
+    from pvdask.pickling import ByValue
+
+    expected = {str(name): str(dtype) for name, dtype in frame._meta.dtypes.items()}
+    if len(expected) < 2 or not set(expected.values()) <= set(NUMERIC_DTYPES) or len(options["sep"]) > 1:
+        return frame
+    try:
+        from dask.dataframe.io.csv import make_reader
+    except ImportError:  # it is not one of Dask's documented names
+        return frame
+    return make_reader(ByValue(read_block, expected=expected), "read_csv", "CSV")(list(files), **options)
+
+
+def block_bytes(total_bytes: int, n_partitions: int = 0) -> int:
     """Size of the blocks that CSV files are cut into.
 
     A block costs some 10 ms whatever its size, so that the usual one is as large as takes longer than that to read; small files
     make blocks for a few ranks all the same, and large ones no more than a scheduler minds. It depends on the files alone, so
-    that partitions are the same however many ranks read them.
+    that partitions are the same however many ranks read them. Where it is known how many partitions there are to be, each is one
+    block, or as few as are not too large: blocks that are joined have to come to one worker first.
 
     Parameters
     ----------
     total_bytes : int
         Of all files.
+    n_partitions : int, optional
+        How many partitions are wanted; 0 where it does not matter.
 
     Returns
     -------
     int
         In bytes.
     """
+    if n_partitions:
+        n_blocks = n_partitions * max(1, math.ceil(total_bytes / n_partitions / LARGEST_BLOCK_BYTES))
+        return max(total_bytes // n_blocks, SMALLEST_BLOCK_BYTES)
     few = max(total_bytes // FEW_BLOCKS, SMALLEST_BLOCK_BYTES)
     return min(max(total_bytes // MANY_BLOCKS, min(few, USUAL_BLOCK_BYTES)), LARGEST_BLOCK_BYTES)
 

@@ -30,6 +30,34 @@ def by_value(function: Callable[..., Any]) -> bytes:
     return pickled(shipped)
 
 
+class ByValue:
+    """A function of this package that Dask takes, and pickles, as any other: the workers need not have the package.
+
+    Parameters
+    ----------
+    function : callable
+        A function of a worker module.
+    **keywords : object
+        Arguments that it is to be called with, besides.
+    """
+
+    def __init__(self, function: Callable[..., Any], **keywords: Any) -> None:
+        self._partial = partial(function, **keywords)
+        self.__name__ = function.__name__
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Call the function."""
+        return self._partial(*arguments, **keywords)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        import cloudpickle
+
+        return cloudpickle.loads, (by_value(self._partial),)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return self._partial.func.__module__, self.__name__, self._partial.keywords
+
+
 @cache
 def pickled_once(function: Callable[..., Any]) -> bytes:
     """Pickle a function by value as it is, once a process; for the scheduler, which looks at a function's parameters.
@@ -80,10 +108,11 @@ def _registered() -> Iterator[None]:
     """Within, functions of the modules that run on workers are pickled whole."""
     import cloudpickle
 
-    from pvdask import binning, columns, partitions, sampling, series, shipping
+    from pvdask import binning, columns, numeric_csv, partitions, sampling, series, shipping
     from pvdask.expressions import WORKER_MODULES
 
-    modules = [*WORKER_MODULES, binning, columns, partitions, sampling, series, shipping, sys.modules["pvdask.errors"]]
+    own = [binning, columns, numeric_csv, partitions, sampling, series, shipping]
+    modules = [*WORKER_MODULES, *own, sys.modules["pvdask.errors"]]
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from pvdask.connection import Connection
@@ -73,7 +75,8 @@ def publish(
         n_workers = len(client.scheduler_info(n_workers=-1)["workers"])
         if not n_workers:
             raise ClusterError("The cluster has no workers; start some, or see why they ended.")
-        frame = open_files(paths).repartition(npartitions=n_partitions or n_workers)
+        n_partitions = n_partitions or n_workers
+        frame = _anew(open_files(paths, n_partitions).repartition(npartitions=n_partitions))
         frame = _persist(client, frame, paths)
         lengths = client.gather(client.map(len, _futures(frame), pure=False))
         if not sum(lengths):
@@ -115,6 +118,15 @@ def connect(connection: Connection) -> Any:
     return client
 
 
+def _anew(frame: Any) -> Any:
+    """The same frame under another name than any before: else Dask takes it for what it has, should the files look unchanged."""
+    from toolz.functoolz import identity
+
+    return frame.map_partitions(
+        identity, meta=frame._meta, enforce_metadata=False, token=f"pvdask-files-{uuid.uuid4().hex}"
+    )
+
+
 def _persist(client: Any, frame: Any, paths: Sequence[str]) -> Any:
     """The frame in the workers' memory, spread evenly; progress is shown partition by partition."""
     from distributed import as_completed
@@ -141,6 +153,8 @@ def _spread(client: Any, frame: Any, futures: Sequence[Any]) -> Any:
     from toolz.functoolz import identity
 
     workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
+    if _is_spread(client.who_has(futures), futures, workers):
+        return frame
     moved = []
     for index, future in enumerate(futures):
         worker = workers[index * len(workers) // len(futures)]
@@ -150,6 +164,14 @@ def _spread(client: Any, frame: Any, futures: Sequence[Any]) -> Any:
     spread = dd.from_delayed(moved, meta=frame._meta, divisions=divisions, verify_meta=False, prefix="pvdask").persist()
     wait(spread)
     return spread
+
+
+def _is_spread(where: Mapping[Any, Sequence[str]], futures: Sequence[Any], workers: Sequence[str]) -> bool:
+    """Whether every worker has one run of neighbours, and none has more than one partition above another."""
+    holders = [min(where.get(future.key, ()), default="") for future in futures]
+    runs = [(holder, len(list(run))) for holder, run in groupby(holders)]
+    sizes = [*(size for _, size in runs), *[0] * (len(workers) - len(runs))]
+    return all(holder in workers for holder in holders) and len(dict(runs)) == len(runs) and max(sizes) - min(sizes) < 2
 
 
 def _futures(frame: Any) -> list[Any]:
