@@ -9,6 +9,7 @@ from vtkmodules.vtkParallelCore import vtkDummyController, vtkMultiProcessContro
 
 from pvdask.errors import InputError
 from pvdask.ranks import AgreedError, RankGroup, agree, share
+from pvdask_plugin import vtk_ranks
 from pvdask_plugin.vtk_ranks import VtkRanks
 
 pytestmark = pytest.mark.vtk
@@ -56,6 +57,17 @@ def test_the_controller_is_the_process_s_own() -> None:
     vtkMultiProcessController.SetGlobalController(controller)
     assert VtkRanks().size == controller.GetNumberOfProcesses()
     vtkMultiProcessController.SetGlobalController(before)
+
+
+@pytest.mark.parametrize("size", [*range(1, 20), 1000])
+def test_every_rank_is_told_once_along_few_others(size: int) -> None:
+    told = [child for rank in range(size) for child in vtk_ranks._children(rank, size)]
+    assert sorted(told) == list(range(1, size))
+    steps = [0] * size
+    for rank in range(1, size):
+        assert rank in vtk_ranks._children(vtk_ranks._parent(rank), size)
+        steps[rank] = steps[vtk_ranks._parent(rank)] + 1
+    assert max(steps) <= size.bit_length()
 
 
 def test_must_fail_another_payload_is_seen(ranks: RankGroup) -> None:

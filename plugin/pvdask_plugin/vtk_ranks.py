@@ -132,20 +132,18 @@ class VtkRanks:
         return VtkRanks._all_can_look
 
     def _follow_root(self) -> None:
-        """Wait for rank 0."""
+        """Wait for rank 0, from rank to rank along a tree."""
         if self.rank:
-            self._wait_for(0)
-        else:
-            for other in range(1, self.size):
-                self._controller.Send(_lengths([0]), other, _TURN_TAG)
+            self._wait_for(_parent(self.rank))
+        for child in reversed(_children(self.rank, self.size)):  # the one with the most behind it first
+            self._controller.Send(_lengths([0]), child, _TURN_TAG)
 
     def _come_to_root(self) -> None:
-        """On rank 0, wait for all others."""
+        """On rank 0, wait for all others; along the same tree."""
+        for child in _children(self.rank, self.size):
+            self._wait_for(child)
         if self.rank:
-            self._controller.Send(_lengths([0]), 0, _TURN_TAG)
-        else:
-            for other in range(1, self.size):
-                self._wait_for(other)
+            self._controller.Send(_lengths([0]), _parent(self.rank), _TURN_TAG)
 
     def _wait_for(self, other: int) -> None:
         """Wait for a rank's message, asleep most of the time where it takes long."""
@@ -158,6 +156,17 @@ class VtkRanks:
             else:
                 time.sleep(min(waited * _NAP_SHARE, _LONGEST_NAP_S))
         self._controller.Receive(_lengths([0]), other, _TURN_TAG)
+
+
+def _parent(rank: int) -> int:
+    """In a binomial tree with rank 0 at its root, which is as high as the number of ranks has bits."""
+    return rank & (rank - 1)
+
+
+def _children(rank: int, size: int) -> list[int]:
+    """Ranks whose `_parent` this is, those with the fewest behind them first."""
+    bits = [1 << place for place in range(size.bit_length())]
+    return [rank + bit for bit in bits if rank + bit < size and _parent(rank + bit) == rank]
 
 
 def _lengths(values: list[int]) -> Any:
