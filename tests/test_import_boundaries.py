@@ -53,10 +53,18 @@ MAY_IMPORT_DASK_LAZILY = {
 """The modules of the source's path that talk to Dask; another one has to be thought over, and named here."""
 
 ON_WORKERS = {
-    *("pvdask.binning", "pvdask.columns", "pvdask.partitions", "pvdask.series", "pvdask.sampling", "pvdask.shipping"),
+    *(
+        "pvdask.binning",
+        "pvdask.columns",
+        "pvdask.csv_blocks",
+        "pvdask.partitions",
+        "pvdask.series",
+        "pvdask.sampling",
+        "pvdask.shipping",
+    ),
     "pvdask.expressions.evaluation",
 }
-WORKERS_HAVE = {"numpy", "pandas", "pyarrow", "cloudpickle"}
+WORKERS_HAVE = {"numpy", "pandas", "pyarrow", "cloudpickle", "toolz"}
 
 
 @dataclass(frozen=True)

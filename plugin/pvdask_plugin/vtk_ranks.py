@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import time
 from contextlib import suppress
@@ -19,8 +18,8 @@ with suppress(ImportError):  # a ParaView without MPI has one rank
 
 _IDLE_OBJECTS = 10_000
 
-_TURN_TAG = 77_123
-"""Tag of the message that tells a rank that the others are there; ParaView's own tags are others."""
+_TURN_TAG = 31_123
+"""Tag of the message that tells a rank that the others are there: none of ParaView's own, and below 32,767, as any MPI has it."""
 
 _BRISK_S = 0.0005
 """Seconds that a rank looks for such a message without a break: an answer to what was just said comes by then."""
@@ -52,8 +51,8 @@ class VtkRanks:
     """Collective calls over ``vtkMultiProcessController``; a `pvdask.ranks.RankGroup`.
 
     A rank that waits in a collective call of MPI takes a whole core for it, which on one host is a worker's, or another rank's. So
-    the ranks meet first, by short messages that they look for now and then, and no rank enters the call before the others are
-    there.
+    the ranks meet first, by short messages that they look for now and then: none enters a broadcast before rank 0 does, or a
+    gather before all are there.
     """
 
     _all_can_look: ClassVar[bool | None] = None
@@ -152,7 +151,7 @@ class VtkRanks:
         while self._controller.Iprobe(other, _TURN_TAG, found, who) and not found[0]:
             waited = time.monotonic() - started
             if waited < _BRISK_S:
-                os.sched_yield()
+                time.sleep(0)
             else:
                 time.sleep(min(waited * _NAP_SHARE, _LONGEST_NAP_S))
         self._controller.Receive(_lengths([0]), other, _TURN_TAG)

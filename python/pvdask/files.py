@@ -7,6 +7,8 @@ import gzip
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ USUAL_BLOCK_BYTES = 4 << 20
 LARGEST_BLOCK_BYTES = 64 << 20
 FEW_BLOCKS, MANY_BLOCKS = 16, 64
 
+SAMPLE_BYTES, SAMPLE_ROWS = 256_000, 10
+"""What Dask looks at to tell the dtypes of CSV (dask.dataframe.read_csv, `sample` and `sample_rows`)."""
+
 MAXIMUM_COLUMNS = 100_000
 MAXIMUM_HEADER_BYTES = 16 << 20
 
@@ -33,7 +38,7 @@ def open_files(paths: Sequence[str], n_partitions: int = 0) -> Any:
     paths : sequence of str
         CSV files (plain or gzip), Parquet files, folders of either, or globs; URLs of a file system that Dask knows.
     n_partitions : int, optional
-        What the frame is to be repartitioned to: CSV files are cut so that little is left to do for it.
+        What the frame is to be repartitioned to: a CSV file is cut so that little is left to do for it.
 
     Returns
     -------
@@ -122,32 +127,36 @@ def unreadable(paths: Sequence[str], error: BaseException | None) -> str:
 
 
 def _read_csv(files: Sequence[str], n_partitions: int) -> Any:
-    import dask.dataframe as dd
+    from dask.dataframe.io.csv import make_reader
+
+    from pvdask.csv_blocks import read_block
+    from pvdask.pickling import ByValue
 
     local = [file for file in files if "://" not in file]
     separator = "," if len(local) < len(files) else _separator(files[0])
-    block = block_bytes(sum(os.path.getsize(file) for file in local), n_partitions)
+    block = block_bytes(sum(os.path.getsize(file) for file in local), n_partitions if len(files) == 1 else 0)
     check_csv(files, block)
-    if any(file.endswith(".gz") for file in files):
-        return dd.read_csv(list(files), sep=separator, blocksize=None, compression="gzip")  # gzip cannot be cut
-    # low_memory tells types from a part of a block at a time
-    options = {"sep": separator, "blocksize": block, "low_memory": False}
-    return _read_numbers(files, options, dd.read_csv(list(files), **options))
+    # gzip cannot be cut; low_memory tells types from a part of a block at a time
+    is_packed = any(file.endswith(".gz") for file in files)
+    cut = {"blocksize": None, "compression": "gzip"} if is_packed else {"blocksize": block}
+    reader = ByValue(read_block, expected=_numeric_columns(files[0], separator))
+    return make_reader(reader, "read_csv", "CSV")(list(files), sep=separator, low_memory=False, **cut)
 
 
-def _read_numbers(files: Sequence[str], options: dict[str, Any], frame: Any) -> Any:
-    """The same frame; where it holds numbers alone, read by what is faster at that."""
-    from pvdask.numeric_csv import NUMERIC_DTYPES, read_block
-    from pvdask.pickling import ByValue
+def _numeric_columns(file: str, separator: str) -> dict[str, str]:
+    """Names and dtypes of the columns, as far as the first rows tell, if all are numbers; else, and of one alone, nothing."""
+    import fsspec
 
-    expected = {str(name): str(dtype) for name, dtype in frame._meta.dtypes.items()}
-    if len(expected) < 2 or not set(expected.values()) <= set(NUMERIC_DTYPES) or len(options["sep"]) > 1:
-        return frame
-    try:
-        from dask.dataframe.io.csv import make_reader
-    except ImportError:  # it is not one of Dask's documented names
-        return frame
-    return make_reader(ByValue(read_block, expected=expected), "read_csv", "CSV")(list(files), **options)
+    from pvdask.csv_blocks import NUMERIC_DTYPES, read_block
+
+    dtypes: dict[str, str] = {}
+    with suppress(Exception):  # whatever it is, Dask meets it as well
+        with fsspec.open(file, "rb", compression="infer") as opened:
+            sample = opened.read(SAMPLE_BYTES)
+        rows = read_block(BytesIO(sample[: sample.rfind(b"\n") + 1]), expected={}, nrows=SAMPLE_ROWS, sep=separator)
+        dtypes = {str(name): str(dtype) for name, dtype in rows.dtypes.items()}
+    is_numeric = len(dtypes) > 1 and len(separator) == 1 and set(dtypes.values()) <= set(NUMERIC_DTYPES)
+    return dtypes if is_numeric else {}
 
 
 def block_bytes(total_bytes: int, n_partitions: int = 0) -> int:
@@ -155,8 +164,8 @@ def block_bytes(total_bytes: int, n_partitions: int = 0) -> int:
 
     A block costs some 10 ms whatever its size, so that the usual one is as large as takes longer than that to read; small files
     make blocks for a few ranks all the same, and large ones no more than a scheduler minds. It depends on the files alone, so
-    that partitions are the same however many ranks read them. Where it is known how many partitions there are to be, each is one
-    block, or as few as are not too large: blocks that are joined have to come to one worker first.
+    that partitions are the same however many ranks read them. Where one file is to become so many partitions, each is one block, or
+    as few as are not too large: blocks that are joined have to come to one worker first.
 
     Parameters
     ----------

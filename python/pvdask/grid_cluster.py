@@ -68,7 +68,8 @@ class GridCluster(Cluster):
         self._held += blocks
         grids.clear()  # held no longer than the boxes need them
         headers = await self._result(total, "binning the rows")
-        return keys, list(headers[0].tolist())
+        counts: list[int] = headers[0].tolist()
+        return keys, counts
 
     async def _holders(self, frame: Any, graph: dict[Any, Any], parts: Sequence[Any]) -> list[tuple[str, ...]]:
         """Workers that hold each partition, or what it is made of; none of a partition that is made from nothing."""

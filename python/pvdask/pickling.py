@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
+
+_one_thread = threading.RLock()
 
 
 def by_value(function: Callable[..., Any]) -> bytes:
@@ -52,10 +55,16 @@ class ByValue:
     def __reduce__(self) -> tuple[Any, ...]:
         import cloudpickle
 
-        return cloudpickle.loads, (by_value(self._partial),)
+        return cloudpickle.loads, (self._payload,)
+
+    @cached_property
+    def _payload(self) -> bytes:
+        return by_value(self._partial)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return self._partial.func.__module__, self.__name__, self._partial.keywords
+        from pvdask.version import __version__
+
+        return __version__, self._partial.func.__module__, self.__name__, self._partial.keywords
 
 
 @cache
@@ -97,26 +106,29 @@ def pickled(thing: Any) -> bytes:
 @cache
 def _shipped(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function with its pickle, which is made once a process."""
-    from pvdask.shipping import Shipped
+    from pvdask.shipping import Shipped, arrive
 
     payload = pickled(function)
-    return Shipped(function, payload, hashlib.sha256(payload).hexdigest())
+    return Shipped(function, payload, hashlib.sha256(payload).hexdigest(), pickled_once(arrive))
 
 
 @contextmanager
 def _registered() -> Iterator[None]:
-    """Within, functions of the modules that run on workers are pickled whole."""
+    """Within, functions of the modules that run on workers are pickled whole. One thread at a time; within, it may again."""
     import cloudpickle
 
-    from pvdask import binning, columns, numeric_csv, partitions, sampling, series, shipping
+    from pvdask import binning, columns, csv_blocks, partitions, sampling, series, shipping
     from pvdask.expressions import WORKER_MODULES
 
-    own = [binning, columns, numeric_csv, partitions, sampling, series, shipping]
-    modules = [*WORKER_MODULES, *own, sys.modules["pvdask.errors"]]
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
-        for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)
+    own = [binning, columns, csv_blocks, partitions, sampling, series, shipping]
+    with _one_thread:
+        known = cloudpickle.list_registry_pickle_by_value()
+        modules = [*WORKER_MODULES, *own, sys.modules["pvdask.errors"]]
+        added = [module for module in modules if module.__name__ not in known]
+        for module in added:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            yield
+        finally:
+            for module in added:
+                cloudpickle.unregister_pickle_by_value(module)

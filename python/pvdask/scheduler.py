@@ -198,7 +198,9 @@ def send_at_once(client: Any) -> None:
     client : distributed.Client
         Connected.
     """
-    client.scheduler_comm.interval = 0.0
+    batches: Any = getattr(client, "scheduler_comm", None)  # no documented name, and gone where a connection is lost
+    if hasattr(batches, "interval"):
+        batches.interval = 0.0
 
 
 def first_line(error: BaseException) -> str:

@@ -18,8 +18,26 @@ MAXIMUM_STORED = 64
 """Functions that a worker keeps; there are about ten for each version of this package that asks."""
 
 
+class Arrival:
+    """`arrive`, pickled by value; what this is pickled to is unpickled as `arrive`.
+
+    Parameters
+    ----------
+    pickled : bytes
+        For ``cloudpickle.loads``.
+    """
+
+    def __init__(self, pickled: bytes) -> None:
+        self.pickled = pickled
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        import cloudpickle
+
+        return cloudpickle.loads, (self.pickled,)
+
+
 class Shipped:
-    """A function with its pickle.
+    """A function with its pickle. Whoever pickles this, a scheduler or a worker too, has nothing to do but to copy bytes.
 
     Parameters
     ----------
@@ -29,19 +47,24 @@ class Shipped:
         Its pickle.
     digest : str
         Of the payload.
+    arrival : bytes
+        The pickle of `arrive`.
     """
 
-    def __init__(self, function: Callable[..., Any], payload: bytes, digest: str) -> None:
+    def __init__(self, function: Callable[..., Any], payload: bytes, digest: str, arrival: bytes) -> None:
         self.function = function
         self.payload = payload
         self.digest = digest
+        self.arrival = arrival
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call the function."""
         return self.function(*arguments, **keywords)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return arrive, (self.digest, self.payload)
+        from toolz.functoolz import apply
+
+        return apply, (Arrival(self.arrival), self.digest, self.payload, self.arrival)
 
 
 def publication(name: str, dask_scheduler: Any = None) -> str:
@@ -71,7 +94,7 @@ def publication(name: str, dask_scheduler: Any = None) -> str:
     return hashlib.sha256(b"".join([keys, *map(bytes, frames)])).hexdigest()
 
 
-def arrive(digest: str, payload: bytes) -> Shipped:
+def arrive(digest: str, payload: bytes, arrival: bytes) -> Shipped:
     """Unpickle a function, unless this process has it.
 
     Parameters
@@ -80,6 +103,8 @@ def arrive(digest: str, payload: bytes) -> Shipped:
         Of the payload.
     payload : bytes
         The function's pickle.
+    arrival : bytes
+        The pickle of this one.
 
     Returns
     -------
@@ -93,4 +118,4 @@ def arrive(digest: str, payload: bytes) -> Shipped:
         if len(stored) > MAXIMUM_STORED:
             stored.clear()
         stored[digest] = cloudpickle.loads(payload)
-    return Shipped(stored[digest], payload, digest)
+    return Shipped(stored[digest], payload, digest, arrival)
