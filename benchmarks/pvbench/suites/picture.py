@@ -74,7 +74,7 @@ def _rows(
         *(NAME, f"{what}: pixels unlike {PEER} on 1 rank", Samples.of([different], "px")),
         reached=float(different),
         reached_unit="px",
-        target=at_most(0, "px"),
+        target=at_most(peer_different, "px"),  # it cannot be more alike than stock is to itself
         note=f"of {SIZE[0] * SIZE[1]:,}; {note}",
     )
     rate = fps[0].median / fps[1].median
