@@ -37,8 +37,8 @@ class Names(dict):
         main = next(w for w in application.topLevelWidgets() if w.objectName() == "pqClientMainWindow")
         widgets = (QAction, QComboBox, QDialog, QLineEdit, QTreeView, QWidget)
         helpers = (
-            self.docks, self.dock, self.named, self.panel, self.center, self.menu_entry, self.messages, self.dialog, self.rows,
-            self.view_pixels,
+            self.docks, self.dock, self.named, self.panel, self.center, self.open_menus, self.menu_entry, self.messages,
+            self.dialog, self.rows, self.view_pixels,
         )  # fmt: skip
         super().__init__({each.__name__: each for each in (*widgets, *helpers)})
         self.update(application=application, main=main, simple=simple, servermanager=servermanager, Qt=Qt)
@@ -75,10 +75,13 @@ class Names(dict):
         point = widget.mapToGlobal(widget.visibleRegion().boundingRect().center())
         return [point.x(), point.y()]
 
+    def open_menus(self):
+        """The menus that are open."""
+        return [w for w in self["application"].topLevelWidgets() if isinstance(w, QMenu) and w.isVisible()]
+
     def menu_entry(self, name):
         """Where on the screen to click an entry of the menus that are open; of the menu bar, where none is."""
-        menus = [w for w in self["application"].topLevelWidgets() if isinstance(w, QMenu) and w.isVisible()]
-        for menu in reversed(menus or [self["main"].menuBar()]):
+        for menu in reversed(self.open_menus() or [self["main"].menuBar()]):
             for action in menu.actions():
                 if action.text().replace("&", "").split("\t")[0] == name and action.isEnabled():
                     point = menu.mapToGlobal(menu.actionGeometry(action).center())

@@ -18,7 +18,7 @@ from pvdask.launch import ParaViewInstall, Stack
 DRIVER = Path(__file__).with_name("driver.py")
 # ParaView greets a new user with a dialog that waits for an answer.
 SETTINGS = "[General]\nGeneralSettings.ShowWelcomeDialog=0\n"
-START_S, STEP_S, PATIENCE_S = 120.0, 60.0, 0.1
+START_S, STEP_S, CLICK_S, PATIENCE_S = 120.0, 60.0, 3.0, 0.1
 
 
 class GuiError(AssertionError):
@@ -139,15 +139,22 @@ class Gui:
 
     def menu(self, *names: str) -> None:
         """Click through the menus; again, where a window that was closed just now took the first click."""
-        is_open = "bool([w for w in application.topLevelWidgets() if w.inherits('QMenu') and w.isVisible()])"
+        # Whether the menu is open and where to click otherwise is one question: a menu may open late, and between two of them.
+        step = f"result = 'open' if open_menus() else menu_entry({names[0]!r})"
         deadline = time.monotonic() + STEP_S
-        while time.monotonic() < deadline:
-            self.click_at(*self.wait(f"menu_entry({names[0]!r})"))
-            time.sleep(PATIENCE_S)
-            if self.ask(is_open):
-                break
+        while (found := self.wait(step)) != "open":
+            if time.monotonic() > deadline:
+                raise GuiError(f"The menu {names[0]!r} did not open within {STEP_S:g} s of clicks.")
+            self.click_at(*found)
+            self._wait_for_menu()
         for name in names[1:]:
             self.click_at(*self.wait(f"menu_entry({name!r})"))
+
+    def _wait_for_menu(self) -> None:
+        """For as long as a click may take: a second click would close what the first one opened."""
+        patience = time.monotonic() + CLICK_S
+        while time.monotonic() < patience and not self.ask("bool(open_menus())"):
+            time.sleep(PATIENCE_S)
 
     def type(self, text: str) -> None:
         self.xdotool("type", "--delay", 8, text)
