@@ -6,28 +6,33 @@ import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-
-from pvdask.launch import ClusterHandle
 
 POSITIONS = ("x", "y", "z")
 ID = "source_id"
 WIDTHS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 
 
+class Cluster(Protocol):
+    """Whatever has a scheduler's address."""
+
+    @property
+    def address(self) -> str: ...
+
+
 @contextmanager
-def connected(cluster: ClusterHandle) -> Iterator[Any]:
+def connected(cluster: Cluster) -> Iterator[Any]:
     """A Dask client of the cluster, closed at the block's end."""
     from distributed import Client
 
-    with Client(str(cluster.address), timeout=30) as client:
+    with Client(cluster.address, timeout=30) as client:
         yield client
 
 
-def publish_pieces(cluster: ClusterHandle, name: str, pieces: Sequence[pd.DataFrame]) -> None:
+def publish_pieces(cluster: Cluster, name: str, pieces: Sequence[pd.DataFrame]) -> None:
     """Publish a DataFrame whose partitions are these pieces, in this order, held by the workers."""
     import dask
     import dask.dataframe as dd
@@ -41,7 +46,7 @@ def publish_pieces(cluster: ClusterHandle, name: str, pieces: Sequence[pd.DataFr
         client.publish_dataset(frame, name=name, override=True)
 
 
-def unpublish(cluster: ClusterHandle, *names: str) -> None:
+def unpublish(cluster: Cluster, *names: str) -> None:
     """Take datasets off the cluster, where they are on it."""
     with connected(cluster) as client:
         for name in set(names) & set(client.list_datasets()):
@@ -81,7 +86,7 @@ def cut_unevenly(frame: pd.DataFrame, n_partitions: int, seed: int = 2) -> list[
     return [frame.iloc[start:stop] for start, stop in itertools.pairwise(edges)]
 
 
-def keep_package_from_workers(cluster: ClusterHandle) -> None:
+def keep_package_from_workers(cluster: Cluster) -> None:
     """Make ``import pvdask`` fail in the scheduler and in every worker, as where it is not installed.
 
     The environment that tests run in has the package on its path, and the cluster's processes are of the same
@@ -92,7 +97,7 @@ def keep_package_from_workers(cluster: ClusterHandle) -> None:
         client.run_on_scheduler(_block_package)
 
 
-def package_on_workers(cluster: ClusterHandle) -> dict[str, tuple[bool, bool]]:
+def package_on_workers(cluster: Cluster) -> dict[str, tuple[bool, bool]]:
     """For every process of the cluster: whether a module of this package is loaded, and whether one can be."""
     with connected(cluster) as client, _by_value():
         return {**client.run(_package_state), "scheduler": client.run_on_scheduler(_package_state)}

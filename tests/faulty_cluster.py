@@ -207,7 +207,7 @@ class FaultyCluster:
 
     def publish(self, frame: pd.DataFrame | None = None) -> None:
         """Publish the datasets; `frame` in place of the usual stars."""
-        publish_pieces(self, STARS, cut_evenly(self.frame if frame is None else frame, N_PARTITIONS))  # type: ignore[arg-type]
+        publish_pieces(self, STARS, cut_evenly(self.frame if frame is None else frame, N_PARTITIONS))
         if frame is None:
             publish_lazy(self, SLOW, slowly, cut_evenly(self.frame, N_PARTITIONS), str(self.folder / "begun"))
             publish_lazy(self, MIDDLING, many, range(4), 50_000)

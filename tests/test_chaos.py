@@ -203,7 +203,7 @@ class Held:
 
 def held(session: Session, cluster: FaultyCluster) -> Held:
     """Measured on the ranks, the scheduler and the workers."""
-    with connected(cluster) as client:  # type: ignore[arg-type]
+    with connected(cluster) as client:
         n_clients, n_tasks, n_bytes = client.run_on_scheduler(by_value(what_is_held))
     ranks = session.ranks
     return Held(
@@ -264,7 +264,7 @@ def test_a_pvserver_left_alone_while_the_cluster_is_busy(place: Place, capsys: p
     cluster = place.cluster
     received: list[int] = []
     session = place.session("pvserver", 2)
-    with connected(cluster) as client:  # type: ignore[arg-type]
+    with connected(cluster) as client:
         session.resume()
         client.subscribe_topic("busy", lambda event: received.append(len(event[1])))
         end = time.monotonic() + IDLE_S
@@ -294,7 +294,7 @@ def send_to_all(n_bytes: int, dask_scheduler: Any = None) -> int:
 
 def test_must_fail_growth_is_seen(place: Place) -> None:
     """The figures above notice a client that is left, and data that it holds."""
-    with connected(place.cluster) as client:  # type: ignore[arg-type]
+    with connected(place.cluster) as client:
         before = client.run_on_scheduler(by_value(what_is_held))
         kept = client.submit(np.arange, 1_000_000)
         kept.result()

@@ -195,7 +195,7 @@ def test_a_pvserver_that_is_killed_in_a_pull_leaves_nothing_on_the_cluster(
     killed: list[float] = []
 
     def ours() -> list[str]:
-        with connected(cluster) as client:  # type: ignore[arg-type]
+        with connected(cluster) as client:
             names: list[str] = client.run_on_scheduler(by_value(ours_on_scheduler))
         return names
 
@@ -265,7 +265,7 @@ def test_must_fail_a_partial_picture_is_seen(world: World) -> None:
         assert_whole(told, world.cluster)
     other = FaultyClusterFrame(world.cluster.frame.assign(x=world.cluster.frame["x"] + 1))
     with pytest.raises(AssertionError):
-        assert_whole(good, other)  # type: ignore[arg-type]
+        assert_whole(good, other)
     with pytest.raises(AssertionError):
         assert_nothing(good, 2, {})
     session.apply({**world.good(), "SampleFraction": 1.0}, columns=TICKED)

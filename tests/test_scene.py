@@ -11,6 +11,7 @@ import pytest
 from clusters import connected, cut_evenly, keep_package_from_workers, publish_pieces, unpublish
 from images import n_coloured
 from leftovers import SESSION_MARKER, environment_marker, session_folders
+from scene_frames import N_ROWS, stars
 
 import pvdask
 from pvdask.errors import SceneError, SceneLostError
@@ -20,20 +21,7 @@ from pvdask.scene import host_and_port
 pytestmark = pytest.mark.clientserver
 
 STARS, OTHER = "scene-stars", "scene-other"
-N_ROWS = 4000
 RANKS = 2
-
-
-def stars() -> pd.DataFrame:
-    """A ball of rows with a column of numbers, one of categories, and an id."""
-    rng = np.random.default_rng(5)
-    points = rng.normal(0, 20, (N_ROWS, 3))
-    frame = pd.DataFrame(points, columns=["x", "y", "z"])
-    frame["source_id"] = np.arange(N_ROWS)
-    frame["heat"] = points[:, 0]
-    frame["depth"] = points[:, 1].astype("f4")
-    frame["kind"] = pd.Categorical.from_codes((points[:, 2] > 0).astype(int), ["below", "above"])
-    return frame
 
 
 @pytest.fixture(scope="module")
