@@ -119,31 +119,37 @@ class SchedulerClient:
             self._client = client
             await client
             send_at_once(client)
-        except (
-            TypeError,
-            RuntimeError,
-        ) as error:  # what distributed raises for an address that its configuration refuses
-            raise ClusterError(
-                f"No connection to the scheduler at {self.address}: {first_line(error)}. An address with tls:// needs TLSCAFile, "
+        except Exception as error:
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: Exception) -> PvdaskError:
+        """What distributed's client raised, in words that lead on."""
+        said = first_line(error)
+        if isinstance(error, (TypeError, RuntimeError)):  # for an address that its configuration refuses
+            return ClusterError(
+                f"No connection to the scheduler at {self.address}: {said}. An address with tls:// needs TLSCAFile, "
                 "TLSCertificate and TLSKey (or PVDASK_TLS, or dask's own configuration)."
-            ) from None
-        except (OSError, ValueError) as error:
-            if self.deadline.remaining_s() <= 0:
-                raise DeadlineError(f"connecting to the scheduler at {self.address}", self.deadline.timeout_s) from None
-            if self.connection.tls and "SSL" in str(error):  # TLS 1.3 tells a client so after its handshake
-                raise ClusterError(
-                    f"The scheduler at {self.address} refused our certificate ({first_line(error).rpartition('] ')[2]}); "
-                    f"{self.connection.tls.certificate} is of another authority than the cluster trusts, or has expired."
-                ) from None
-            raise ClusterError(
-                f"No scheduler answers at {self.address} ({first_line(error)}); start one with `pvdask cluster`, or "
-                "correct SchedulerFile or SchedulerAddress."
-            ) from None
-        except Exception as error:  # of a web server's answer, distributed reads the first bytes as a length
-            raise ClusterError(
+            )
+        if not isinstance(error, (OSError, ValueError)):
+            # Of a web server's answer, it reads the first bytes as a length.
+            return ClusterError(
                 f"What answers at {self.address} is no Dask scheduler of a version that fits ({type(error).__name__}: "
-                f"{first_line(error)}); correct SchedulerFile or SchedulerAddress."
-            ) from None
+                f"{said}); correct SchedulerFile or SchedulerAddress."
+            )
+        if self.deadline.remaining_s() <= 0:
+            return DeadlineError(f"connecting to the scheduler at {self.address}", self.deadline.timeout_s)
+        if self.connection.tls and "SSL" in str(error):  # TLS 1.3 tells a client so after its handshake
+            return ClusterError(
+                f"The scheduler at {self.address} refused our certificate ({said.rpartition('] ')[2]}); "
+                f"{self.connection.tls.certificate} is of another authority than the cluster trusts, or has expired."
+            )
+        return self._unanswered(said)
+
+    def _unanswered(self, said: str) -> ClusterError:
+        return ClusterError(
+            f"No scheduler answers at {self.address} ({said}); start one with `pvdask cluster`, or correct SchedulerFile or "
+            "SchedulerAddress."
+        )
 
     async def _probe(self) -> None:
         """Where nothing listens, say so now: distributed's own client tries again until the time is up."""
@@ -165,10 +171,7 @@ class SchedulerClient:
                 raise ClusterError(f"No connection to the scheduler at {self.address}: {reason}.") from None
             errno = getattr(error, "errno", None)
             said = os.strerror(errno) if errno else str(error)  # asyncio's own words name the call
-            raise ClusterError(
-                f"No scheduler answers at {self.address} ({said}); start one with `pvdask cluster`, or "
-                "correct SchedulerFile or SchedulerAddress."
-            ) from None
+            raise self._unanswered(said) from None
         writer.close()
 
     def _leave(self) -> None:
