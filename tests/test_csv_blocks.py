@@ -126,6 +126,18 @@ def test_any_numbers_are_what_pandas_makes_of_them(rows: list[tuple[str, str, st
         assert_same(found[name], wanted[name])
 
 
+@pytest.mark.parametrize("other", ["", ",name", ",seen"], ids=["numbers", "texts", "dates"])
+def test_a_number_is_the_nearest_to_its_digits_whatever_stands_beside_it(other: str, tmp_path: Path) -> None:
+    """Of the digits of 500 stars, pandas takes some for their neighbours where it is asked for no more than its default."""
+    texts = [repr(x) for x in np.random.default_rng(8).normal(0, 60, 500)]
+    beside = {"": "", ",name": ",giant", ",seen": ",2020-01-01"}[other]
+    content = "\n".join([f"a,b{other}", *(f"{text},{row}{beside}" for row, text in enumerate(texts)), ""])
+    (tmp_path / "table.csv").write_text(content)
+    wanted = [float(text) for text in texts]
+    assert open_files([str(tmp_path / "table.csv")]).compute(scheduler="threads")["a"].tolist() == wanted
+    assert pd.read_csv(io.StringIO(content))["a"].tolist() != wanted
+
+
 def test_numbers_are_read_by_arrow_once(monkeypatch: pytest.MonkeyPatch) -> None:
     engines: list[str] = []
     read = pd.read_csv
