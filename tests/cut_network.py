@@ -107,10 +107,3 @@ def process_at(port: int) -> int | None:
                         if os.readlink(descriptor.path) in wanted:
                             return int(name)
     return None
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

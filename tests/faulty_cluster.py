@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 from checksums import checksum
 from clusters import connected, cut_evenly, every_width, publish_pieces
-from cut_network import Proxy, free_port
+from cut_network import Proxy
+from ports import held_port
 
 from pvdask.launch import Stack
 from pvdask.launch.dask_cluster import scheduler_identity
@@ -49,7 +50,8 @@ class FaultyCluster:
         self._stack = stack
         self.environment = dict(environment)
         self.scheduler_file = folder / "scheduler.json"
-        self.port = free_port()
+        self._held_ports = contextlib.ExitStack()
+        self.port = self._held_ports.enter_context(held_port())
         self.address = f"tcp://127.0.0.1:{self.port}"
         self.workers: dict[str, int] = {}
         self.scheduler = 0
@@ -63,7 +65,7 @@ class FaultyCluster:
             name="forkserver",
         )
         theirs.close()
-        self.proxies = {name: Proxy(free_port()) for name in WORKERS}
+        self.proxies = {name: Proxy(self._held_ports.enter_context(held_port())) for name in WORKERS}
         self._forking = threading.Lock()
 
     def close(self) -> None:
@@ -76,6 +78,7 @@ class FaultyCluster:
         self._orders.close()
         for proxy in self.proxies.values():
             proxy.close()
+        self._held_ports.close()
 
     # --- processes ---
 

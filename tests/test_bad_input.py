@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pandas as pd
 import pytest
 from clusters import cut_evenly, publish_pieces, unpublish
 from commandline import SOURCE, run_command
+from ports import held_port
 
 from pvdask.launch import ClusterHandle
 from pvdask.launch.layout import project_layout
@@ -46,20 +46,21 @@ def places(cluster: ClusterHandle, tmp_path_factory: pytest.TempPathFactory) -> 
     table = pd.DataFrame({name: [1.5, 2.5, 3.5] for name in XYZ.split(",")})
     publish_pieces(cluster, STARS, cut_evenly(table, 2))
     publish_pieces(cluster, TEXT, cut_evenly(table.assign(**{"y[pc]": ["a", "b", "c"]}), 2))
-    for name, content in files(cluster.scheduler_file).items():
-        (folder / name).write_bytes(content)
     (folder / "folder").mkdir()
-    yield {
-        "d": str(folder),
-        "gaia": str(GAIA / "gaia.pvsm"),
-        "sf": str(cluster.scheduler_file),
-        "stars": STARS,
-        "text": TEXT,
-    }
+    with held_port() as closed_port:
+        for name, content in files(cluster.scheduler_file, closed_port).items():
+            (folder / name).write_bytes(content)
+        yield {
+            "d": str(folder),
+            "gaia": str(GAIA / "gaia.pvsm"),
+            "sf": str(cluster.scheduler_file),
+            "stars": STARS,
+            "text": TEXT,
+        }
     unpublish(cluster, STARS, TEXT, "bad-input-new")
 
 
-def files(scheduler_file: Path) -> dict[str, bytes]:
+def files(scheduler_file: Path, closed_port: int) -> dict[str, bytes]:
     """Contents by file name."""
     good = f"{XYZ}\n1,2,3,4\n5,6,7,8\n"
     state = (GAIA / "gaia.pvsm").read_text()
@@ -67,10 +68,7 @@ def files(scheduler_file: Path) -> dict[str, bytes]:
     assert unknown_column != state
     unknown_dataset = re.sub(r'(<Property name="Dataset".*?value=)"[^"]*"', r'\1"nowhere"', state, count=1, flags=re.S)
     assert unknown_dataset != state
-    with socket.socket() as gone:
-        gone.bind(("127.0.0.1", 0))
-        port = gone.getsockname()[1]
-    dead = json.loads(scheduler_file.read_text()) | {"address": f"tcp://127.0.0.1:{port}", "workers": {}}
+    dead = json.loads(scheduler_file.read_text()) | {"address": f"tcp://127.0.0.1:{closed_port}", "workers": {}}
     texts = {
         "good.csv": good,
         "empty.csv": "",

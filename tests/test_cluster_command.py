@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from commandline import run_command, start_command
+from ports import held_port
 
 from pvdask.launch import ClusterHandle, ParaViewInstall, Stack
 from pvdask.launch.dask_cluster import scheduler_identity
@@ -90,16 +91,15 @@ def test_a_cluster_whose_scheduler_is_lost_says_so_and_ends(n_workers: int, tmp_
 
 def test_a_stale_scheduler_file_is_replaced_and_that_is_said(tmp_path: Path) -> None:
     path = tmp_path / "scheduler.json"
-    with socket.socket() as gone:
-        gone.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{gone.getsockname()[1]}"
-    path.write_text(json.dumps({"type": "Scheduler", "address": address}))
-    with start_command("cluster", "-n", "1", "--scheduler-file", str(path)) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("ready: ")
-        assert json.loads(path.read_text())["address"] != address
-        process.terminate()
-        _, stderr = process.communicate(timeout=30)
+    with held_port() as port:
+        address = f"tcp://127.0.0.1:{port}"
+        path.write_text(json.dumps({"type": "Scheduler", "address": address}))
+        with start_command("cluster", "-n", "1", "--scheduler-file", str(path)) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("ready: ")
+            assert json.loads(path.read_text())["address"] != address
+            process.terminate()
+            _, stderr = process.communicate(timeout=30)
     assert stderr.startswith(f"pvdask: replaced {path}: the cluster it named, at {address}, does not answer any more\n")
 
 

@@ -6,12 +6,12 @@ import dataclasses
 import importlib.metadata
 import json
 import os
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 from commandline import run_command
+from ports import held_port
 
 from pvdask.connection import Connection
 from pvdask.errors import ClusterError, InputError, PvdaskError, SetupError
@@ -43,14 +43,13 @@ def test_no_paraview_is_a_cross_and_a_remedy(tmp_path: Path) -> None:
 
 def test_a_lost_cluster_is_a_cross(tmp_path: Path) -> None:
     path = tmp_path / "scheduler.json"
-    with socket.socket() as gone:
-        gone.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{gone.getsockname()[1]}"
-    path.write_text(json.dumps({"address": address}))
-    with pytest.raises(ClusterError, match=f"{address} does not answer: start the cluster again"):
-        health.check_scheduler(Connection(str(path)))
-    with pytest.raises(ClusterError, match="did not tell its versions"):
-        health.check_cluster_versions(Connection(str(path)))
+    with held_port() as port:
+        address = f"tcp://127.0.0.1:{port}"
+        path.write_text(json.dumps({"address": address}))
+        with pytest.raises(ClusterError, match=f"{address} does not answer: start the cluster again"):
+            health.check_scheduler(Connection(str(path)))
+        with pytest.raises(ClusterError, match="did not tell its versions"):
+            health.check_cluster_versions(Connection(str(path)))
     with pytest.raises(InputError, match="cannot be read"):
         health.check_scheduler(Connection(str(tmp_path / "none.json")))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from clusters import ID, cut_evenly, every_width, keep_package_from_workers, publish_pieces, unpublish
+from ports import held_port
 
 from pvdask.launch import BatchDeadlineError, ClusterHandle, ParaViewInstall, Stack, mpi_command
 from pvdask.options import OVERRIDES_VARIABLE
@@ -50,9 +50,8 @@ def published(cluster: ClusterHandle) -> Iterator[ClusterHandle]:
 @pytest.fixture(scope="module")
 def closed_port() -> Iterator[int]:
     """A port of loopback that refuses connections and is nobody else's meanwhile."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
+    with held_port() as port:
+        yield port
 
 
 def failures(cluster: ClusterHandle, port: int, folder: Path) -> dict[str, tuple[dict[str, Any], tuple[str, ...]]]:

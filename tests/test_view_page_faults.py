@@ -16,6 +16,7 @@ from browsers import Visit, browser, served
 from clusters import cut_evenly, publish_pieces
 from commandline import run_command
 from leftovers import SESSION_MARKER, environment_marker
+from ports import held_port
 from scene_frames import PAGE_STARS as STARS
 from scene_frames import published_for_pages, stars
 
@@ -97,19 +98,17 @@ def test_the_page_outlives_its_cluster(chrome: Any, stack: Stack, tmp_path: Path
 
 
 def test_the_page_waits_for_the_command_and_goes_on(chrome: Any, published: ClusterHandle) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    words = ("--scheduler-file", str(published.scheduler_file), "--dataset", STARS, "--port", port)
-    with served(*words) as command:
-        visit = Visit(chrome, command.url())
-    visit.page.wait_for_selector("#gone", timeout=10_000)
-    assert "pvdask view" in visit.text("gone")
-    with served(*words) as command:
-        command.url()
-        visit.page.wait_for_selector("#gone", state="detached", timeout=30_000)
-        visit.settle(0)
-        visit.context.close()
+    with held_port() as port:
+        words = ("--scheduler-file", str(published.scheduler_file), "--dataset", STARS, "--port", str(port))
+        with served(*words) as command:
+            visit = Visit(chrome, command.url())
+        visit.page.wait_for_selector("#gone", timeout=10_000)
+        assert "pvdask view" in visit.text("gone")
+        with served(*words) as command:
+            command.url()
+            visit.page.wait_for_selector("#gone", state="detached", timeout=30_000)
+            visit.settle(0)
+            visit.context.close()
 
 
 def test_a_pvserver_that_runs_already_is_reached(chrome: Any, published: ClusterHandle, stack: Stack) -> None:

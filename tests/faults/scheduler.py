@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator
 
 from faulty_cluster import SLOW, FaultyCluster, wait_until
+from ports import held_port
 from sessions import Session
 
 from faults.model import Apply, fault
@@ -25,9 +25,8 @@ def not_named(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     "Start a cluster, or correct SchedulerAddress; then Refresh.",
 )
 def absent(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        yield Apply({"SchedulerFile": "", "SchedulerAddress": f"tcp://127.0.0.1:{closed.getsockname()[1]}"})
+    with held_port() as port:
+        yield Apply({"SchedulerFile": "", "SchedulerAddress": f"tcp://127.0.0.1:{port}"})
 
 
 @fault(
@@ -58,9 +57,8 @@ def file_truncated(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
 def file_stale(cluster: FaultyCluster, session: Session) -> Iterator[Apply]:
     path = cluster.folder / "stale.json"
     content = json.loads(cluster.scheduler_file.read_text())
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        path.write_text(json.dumps({**content, "address": f"tcp://127.0.0.1:{closed.getsockname()[1]}"}))
+    with held_port() as port:
+        path.write_text(json.dumps({**content, "address": f"tcp://127.0.0.1:{port}"}))
         yield Apply({"SchedulerFile": str(path)})
 
 
