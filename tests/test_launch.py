@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -124,6 +125,34 @@ def test_an_exception_ends_the_stack_and_goes_on() -> None:
     with pytest.raises(RuntimeError, match="on purpose"):
         fail()
     assert marked_processes(stack.marker) == []
+
+
+@pytest.mark.parametrize("guard", ["watches", "was killed"])
+def test_ctrl_c_while_a_stack_is_made_leaves_nothing(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signal is held back until the stack is whole, and comes before anybody could leave it again."""
+    made: list[str] = []
+    make, stack = tempfile.mkdtemp, Stack()
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # these tests may run where it is ignored
+
+    def interrupted(**options: Any) -> str:
+        made.append(make(**options))
+        if guard == "was killed":  # as Ctrl-C does it, before it has a session of its own
+            stack._guard._process.kill()
+            stack._guard._process.wait()
+        signal.raise_signal(signal.SIGINT)
+        return made[0]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt), stack:
+            pytest.fail("the signal was lost")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert made
+    assert not os.path.exists(made[0])
+    assert stack._guard._process.poll() is not None
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)] == handlers
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

@@ -97,14 +97,12 @@ class Stack:
                 self._handlers[number] = signal.getsignal(number)
                 if self._handlers[number] is not signal.SIG_IGN:  # nohup
                     signal.signal(number, _raise_exit)
-        with stop_signals_held():
-            guard = self._guard = Guard(self.marker)
-            self._at_end.callback(guard.dismiss)
-            parent = Path.cwd() if in_several_host_job() else None  # the other hosts read the plugin list in it
-            self.folder = Path(tempfile.mkdtemp(prefix="pvdask-", dir=parent))
-            guard.remove_later(self.folder)
-            self._at_end.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            self._at_end.callback(end_marked, self.marker)
+        try:
+            with stop_signals_held():
+                self._prepare()
+        except BaseException:  # a signal that was held back comes here, and what is not entered is never left
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -116,6 +114,15 @@ class Stack:
         finally:
             for number, handler in self._handlers.items():
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _prepare(self) -> None:
+        guard = self._guard = Guard(self.marker)
+        self._at_end.callback(guard.dismiss)
+        parent = Path.cwd() if in_several_host_job() else None  # the other hosts read the plugin list in it
+        self.folder = Path(tempfile.mkdtemp(prefix="pvdask-", dir=parent))
+        guard.remove_later(self.folder)
+        self._at_end.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self._at_end.callback(end_marked, self.marker)
 
     def start(self, command: Sequence[str], **options: Any) -> ManagedProcess:
         """Start a command that ends with the stack at the latest; `options` are ManagedProcess's."""

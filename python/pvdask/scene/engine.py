@@ -77,8 +77,8 @@ class Engine:
         self._server: ServerHandle | None = None
         self._link: socket.socket | None = None
         self._install: ParaViewInstall = find_paraview()
-        self._stack = self._at_end.enter_context(Stack(on_line=on_line))
         try:
+            self._stack = self._at_end.enter_context(Stack(on_line=on_line))
             self._start()
         except BaseException:
             self._at_end.close()
