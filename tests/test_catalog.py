@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import tracemalloc
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from catalog_files import read_csv, run_catalog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,16 +25,6 @@ HEADER = "source_id,x[pc],y[pc],z[pc],ra[deg],dec[deg],plx[mas],pmra[mas/yr],pmd
 @pytest.fixture(scope="module")
 def two_blocks() -> pd.DataFrame:
     return generate_chunk(5, 0, 2 * BLOCK_ROWS)
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, float_precision="round_trip")
-
-
-def run_command(*words: str) -> int:
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    command.configure(parser)
-    return command.run(parser.parse_args(words))
 
 
 # -- what is written ------------------------------------------------------------------------------------------------
@@ -153,13 +143,13 @@ def test_counts_are_read_as_people_write_them(text: str) -> None:
 def test_format_follows_the_suffix_unless_named(
     tmp_path: Path, name: str, options: tuple[str, ...], first_bytes: bytes
 ) -> None:
-    assert run_command("--rows", "20", "--output", str(tmp_path / name), *options) == 0
+    assert run_catalog("--rows", "20", "--output", str(tmp_path / name), *options) == 0
     assert (tmp_path / name).read_bytes().startswith(first_bytes)
 
 
 def test_command_says_what_it_wrote(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "stars"
-    assert run_command("--rows", "2e3", "--partitions", "4", "--seed", "9", "--output", str(target)) == 0
+    assert run_catalog("--rows", "2e3", "--partitions", "4", "--seed", "9", "--output", str(target)) == 0
     printed = capfd.readouterr()
     assert printed.out.startswith(f"{target}: 2,000 stars, 0.2 MB, 4 files, csv, in ")
     assert "rows" in printed.err
@@ -172,5 +162,5 @@ def test_the_example_of_the_help_is_one_that_runs(tmp_path: Path, monkeypatch: p
     words = command.EXAMPLE.split()
     assert words[:2] == ["pvdask", "catalog"]
     words[words.index("--rows") + 1] = "80"
-    assert run_command(*words[2:]) == 0
+    assert run_catalog(*words[2:]) == 0
     assert len(pd.read_parquet(tmp_path / "stars.parquet")) == 80

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import resource
 import shutil
 import signal
@@ -13,25 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
 import pytest
+from catalog_files import read_csv, run_catalog
 
 import pvdask
 from pvdask.catalog import parts, write_catalog
-from pvdask.commands import catalog as command
 from pvdask.errors import InputError, OptionError, PvdaskError
 
 pytestmark = pytest.mark.unit
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, float_precision="round_trip")
-
-
-def run_command(*words: str) -> int:
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    command.configure(parser)
-    return command.run(parser.parse_args(words))
 
 
 # -- whole or not at all --------------------------------------------------------------------------------------------
@@ -153,7 +141,7 @@ def test_bad_numbers_are_explained_in_a_sentence(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], words: tuple[str, ...], reason: str
 ) -> None:
     with pytest.raises(PvdaskError) as caught:
-        run_command("--output", str(tmp_path / "stars.csv"), *words)
+        run_catalog("--output", str(tmp_path / "stars.csv"), *words)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
